@@ -1,0 +1,67 @@
+package domain
+
+// The stable codes. Each stands in the catalogue below with its meaning;
+// adapters add only codes of their own protocol.
+const (
+	CodeInternal              Code = "internal"
+	CodeValidation            Code = "validation_failed"
+	CodeInvalidCredentials    Code = "invalid_credentials"
+	CodeMissingToken          Code = "missing_token"
+	CodeInvalidToken          Code = "invalid_token"
+	CodeTokenExpired          Code = "token_expired"
+	CodeSessionEnded          Code = "session_ended"
+	CodeInvalidRefreshToken   Code = "invalid_refresh_token"
+	CodeRefreshRetryLimit     Code = "refresh_retry_limit"
+	CodeForbidden             Code = "forbidden"
+	CodeNotFound              Code = "not_found"
+	CodeConflict              Code = "conflict"
+	CodeEmailTaken            Code = "email_taken"
+	CodeUsernameTaken         Code = "username_taken"
+	CodeStale                 Code = "stale"
+	CodeIdempotencyMismatch   Code = "idempotency_key_reused"
+	CodeIdempotencyInFlight   Code = "idempotency_in_flight"
+	CodeDependencyUnavailable Code = "dependency_unavailable"
+	CodeOverloaded            Code = "overloaded"
+
+	// Codes of single fields.
+	CodeRequired         Code = "required"
+	CodeTooShort         Code = "too_short"
+	CodeTooLong          Code = "too_long"
+	CodeInvalidFormat    Code = "invalid_format"
+	CodeInvalidCharacter Code = "invalid_character"
+	CodeReserved         Code = "reserved"
+	CodeUnknownValue     Code = "unknown_value"
+)
+
+// CodeDoc is one line of the catalogue of errors.
+type CodeDoc struct {
+	Code    Code
+	Kind    Kind
+	Meaning string
+}
+
+// Catalogue lists every code that a use case returns as the code of a whole
+// answer, in the order of the documents.
+func Catalogue() []CodeDoc {
+	return []CodeDoc{
+		{CodeValidation, KindInvalid, "The body is well formed, and one or more fields break a rule; `errors` names each."},
+		{CodeInvalidCredentials, KindUnauthenticated, "No account with this identifier, a wrong password, or a disabled account: told apart by nothing."},
+		{CodeMissingToken, KindUnauthenticated, "The call needs a bearer token and got none."},
+		{CodeInvalidToken, KindUnauthenticated, "The access token is malformed, forged, for another audience or issuer, not yet valid, of an unknown key, or older than the account's last security change."},
+		{CodeTokenExpired, KindUnauthenticated, "The access token was valid once; refresh it."},
+		{CodeSessionEnded, KindUnauthenticated, "The session of this access token has ended: by logout, by expiry, by the owner, or by detected token theft."},
+		{CodeInvalidRefreshToken, KindUnauthenticated, "The refresh token is malformed, forged, expired, already used, or of an ended session."},
+		{CodeRefreshRetryLimit, KindTooMany, "The same refresh token was presented too often inside its grace window; use the successor that was already answered."},
+		{CodeForbidden, KindForbidden, "The caller is known and may not do this."},
+		{CodeNotFound, KindNotFound, "The object does not exist, or not for this caller."},
+		{CodeConflict, KindConflict, "A value that must be unique is taken."},
+		{CodeEmailTaken, KindConflict, "An account with this e-mail address exists."},
+		{CodeUsernameTaken, KindConflict, "An account with this username exists."},
+		{CodeStale, KindStale, "The object changed since it was read; read it again."},
+		{CodeIdempotencyMismatch, KindInvalid, "This Idempotency-Key was used before with another body."},
+		{CodeIdempotencyInFlight, KindConflict, "A call with this Idempotency-Key is under way; try again shortly."},
+		{CodeDependencyUnavailable, KindUnavailable, "A required dependency does not answer; nothing was changed unless a later read shows it."},
+		{CodeOverloaded, KindOverloaded, "The service has more work than it can do in time; try again after Retry-After."},
+		{CodeInternal, KindInternal, "A fault of the service; the correlation_id finds it in the logs."},
+	}
+}

@@ -1,0 +1,59 @@
+package domain
+
+import "time"
+
+// MessageKind names the template of a message.
+type MessageKind string
+
+// The kinds of message.
+const (
+	// MessageSessionTheft tells the owner that a session was ended because an old
+	// refresh token of it was presented.
+	MessageSessionTheft MessageKind = "session_theft"
+)
+
+// MessageState is the place of a message in the outbox.
+type MessageState string
+
+// A message is pending until it is sent or, after the last attempt, abandoned.
+const (
+	MessagePending   MessageState = "pending"
+	MessageSent      MessageState = "sent"
+	MessageAbandoned MessageState = "abandoned"
+)
+
+// Message is one e-mail in the outbox. It is written in the transaction of the
+// change that it tells of, and delivered at least once.
+type Message struct {
+	ID        ID // also the stable Message-ID, so that duplicates can be recognised
+	Kind      MessageKind
+	AccountID ID
+	To        string // address as its owner typed it
+	Subject   string
+	Text      string
+	State     MessageState
+	CreatedAt time.Time
+	// Attempt counts the claims so far. A claim's number is its claimant's proof
+	// that the message is still its own.
+	Attempt int
+	// DueAt is when the message may be claimed next: its creation, the end of the
+	// present claim's lease, or the end of a pause after a failure.
+	DueAt     time.Time
+	SettledAt time.Time // when it was sent or abandoned; zero while pending
+	LastError string    // why the last attempt failed, without addresses or secrets
+}
+
+// NewTheftNotice makes the message about a session that ended because an old
+// refresh token of it was presented. It names nothing that would help whoever
+// reads it besides the owner.
+func NewTheftNotice(id ID, account Account, session Session, now time.Time) Message {
+	return Message{
+		ID: id, Kind: MessageSessionTheft, AccountID: account.ID, To: account.Email.Address,
+		Subject: "A session of your account was ended",
+		Text: "We ended the session of your account that began on " + session.CreatedAt.Format("2 January 2006 at 15:04 UTC") + ".\n\n" +
+			"Somebody presented an outdated copy of its refresh token. This happens when a token was copied, " +
+			"and sometimes when a device restores an old backup.\n\n" +
+			"Please sign in again on that device. If you do not recognise the session, change your password.\n",
+		State: MessagePending, CreatedAt: Instant(now), DueAt: Instant(now),
+	}
+}
