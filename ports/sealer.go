@@ -1,0 +1,32 @@
+package ports
+
+import "context"
+
+// Purpose separates the keys derived from one keyring key (HKDF labels), so that
+// nothing made for one purpose is accepted for another.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeSeal        Purpose = "seal"        // secrets at rest
+	PurposeRefresh     Purpose = "refresh"     // refresh tokens
+	PurposeCursor      Purpose = "cursor"      // page cursors
+	PurposeIdempotency Purpose = "idempotency" // idempotency keys and bodies
+)
+
+// Sealer is the keyring: authenticated encryption for secrets at rest, and MACs
+// for what clients must not be able to forge. It holds one active key and any
+// number of older ones.
+type Sealer interface {
+	// ActiveKey is the id of the key for new work: short, of [A-Za-z0-9_-].
+	ActiveKey() string
+	// Seal encrypts plaintext under the active key and binds it to associated.
+	Seal(ctx context.Context, purpose Purpose, plaintext, associated []byte) ([]byte, error)
+	// Open reverses Seal, under whichever key of the ring sealed it. Errors:
+	// ErrNotFound when that key is not in the ring; an error of KindMalformed when
+	// the bytes or associated are not what was sealed.
+	Open(ctx context.Context, purpose Purpose, sealed, associated []byte) ([]byte, error)
+	// MAC returns 32 bytes (HMAC-SHA-256) over data under the named key of the
+	// ring. Errors: ErrNotFound when the key is not in the ring.
+	MAC(ctx context.Context, purpose Purpose, keyID string, data []byte) ([]byte, error)
+}

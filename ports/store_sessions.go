@@ -1,0 +1,33 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"authserve/core/domain"
+)
+
+// Sessions keeps sessions, ended ones too until they are purged.
+type Sessions interface {
+	// Create adds s. Errors: Conflict("id"), ErrNotFound when there is no such
+	// account.
+	Create(ctx context.Context, s domain.Session) error
+	// ByID returns the session, ended or not. Errors: ErrNotFound.
+	ByID(ctx context.Context, id domain.ID) (domain.Session, error)
+	// ListActive returns the account's sessions that are neither ended nor expired
+	// at now: newest first by (CreatedAt, ID).
+	ListActive(ctx context.Context, accountID domain.ID, now time.Time, page domain.PageRequest) (domain.Page[domain.Session], error)
+	// Advance writes the refresh state, LastSeenAt and ExpiresAt of s where the
+	// session is not ended and its position (nonce, counter and retries) is still
+	// from. Of many contenders one succeeds. Errors: ErrStale.
+	Advance(ctx context.Context, s domain.Session, from domain.RefreshPosition) error
+	// End ends the session; ended is false when it was ended before or does not
+	// exist. Of many contenders one gets true.
+	End(ctx context.Context, id domain.ID, reason domain.EndReason, at time.Time) (ended bool, err error)
+	// EndAll ends every session of the account that is not ended, but not except
+	// (empty: no exception), and returns how many.
+	EndAll(ctx context.Context, accountID, except domain.ID, reason domain.EndReason, at time.Time) (int, error)
+	// Purge removes at most limit sessions that ended or expired before the
+	// instant, and returns how many.
+	Purge(ctx context.Context, before time.Time, limit int) (int, error)
+}
