@@ -1,0 +1,129 @@
+// Package world puts the core together over fakes, for tests of every layer: the
+// true use cases, the true keyring and token codec, a store in memory (or any
+// other), a clock that stands still, and a hasher that costs nothing.
+package world
+
+import (
+	"context"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"authserve/adapters/outbound/jwt"
+	"authserve/adapters/outbound/memstore"
+	"authserve/adapters/outbound/seal"
+	"authserve/core/account"
+	"authserve/core/admin"
+	"authserve/core/domain"
+	"authserve/core/login"
+	"authserve/core/session"
+	"authserve/core/token"
+	"authserve/ports"
+	"authserve/ports/fake"
+)
+
+// Settings of every world.
+const (
+	Issuer    = "https://auth.example"
+	AccessTTL = 10 * time.Minute
+	Leeway    = 30 * time.Second
+	Grace     = 30 * time.Second
+	Idle      = 14 * 24 * time.Hour
+	Absolute  = 30 * 24 * time.Hour
+	Sessions  = 20 // most per account
+	Password  = "correct horse battery staple"
+)
+
+// World is one service without its edges.
+type World struct {
+	Clock    *fake.Clock
+	IDs      *fake.IDs
+	Random   *fake.Random
+	Store    ports.Store
+	Hasher   *fake.Hasher
+	Sealer   *seal.Keyring
+	Codec    *jwt.Codec
+	Tokens   *token.Service
+	Sessions *session.Service
+	Logins   *login.Service
+	Accounts *account.Service
+	Admin    *admin.Service
+}
+
+// Option changes what a world is made of.
+type Option func(*World)
+
+// WithStore replaces the store in memory.
+func WithStore(s ports.Store) Option { return func(w *World) { w.Store = s } }
+
+// WithClock shares a clock between worlds.
+func WithClock(c *fake.Clock) Option { return func(w *World) { w.Clock = c } }
+
+// New makes a world with signing keys. Every transaction of its default store
+// runs twice, the first time rolled back.
+func New(t testing.TB, options ...Option) *World {
+	t.Helper()
+	w := &World{Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Codec: jwt.New()}
+	for _, option := range options {
+		option(w)
+	}
+	if w.Store == nil {
+		w.Store = fake.Twice(memstore.New())
+	}
+	var err error
+	master := base64.StdEncoding.EncodeToString(w.Random.Bytes(32))
+	if w.Sealer, err = seal.New(w.Random, domain.NewSecret(master)); err != nil {
+		t.Fatalf("keyring: %v", err)
+	}
+	w.Tokens = token.New(w.Store, w.Codec, w.Sealer, w.Clock, w.IDs, token.Config{
+		Issuer: Issuer, Audience: Issuer, AccessTTL: AccessTTL, Leeway: Leeway, Algorithm: domain.EdDSA,
+	})
+	w.Sessions = session.New(w.Store, w.Tokens, w.Sealer, w.Clock, w.IDs, w.Random, session.Config{
+		Limits: domain.SessionLimits{Idle: Idle, Absolute: Absolute, Grace: Grace}, MaxPerAccount: Sessions,
+	})
+	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Clock, w.IDs)
+	w.Accounts = account.New(w.Store, w.Hasher, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	w.Admin = admin.New(w.Accounts)
+	if err := w.Tokens.EnsureKeys(t.Context()); err != nil {
+		t.Fatalf("signing keys: %v", err)
+	}
+	return w
+}
+
+// Register creates an account with Password.
+func (w *World) Register(t testing.TB, email string) domain.Account {
+	t.Helper()
+	a, err := w.Accounts.Register(t.Context(), account.Registration{Email: email, Password: domain.NewSecret(Password)})
+	if err != nil {
+		t.Fatalf("register %s: %v", email, err)
+	}
+	return a
+}
+
+// Login logs an account of Register in.
+func (w *World) Login(t testing.TB, email string) domain.TokenPair {
+	t.Helper()
+	pair, err := w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: email, Password: domain.NewSecret(Password)})
+	if err != nil {
+		t.Fatalf("log in %s: %v", email, err)
+	}
+	return pair
+}
+
+// Audit returns the audited actions about the account, oldest first.
+func (w *World) Audit(t testing.TB, subject domain.ID) []domain.AuditEvent {
+	t.Helper()
+	var events []domain.AuditEvent
+	err := w.Store.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		page, err := tx.Audit().List(ctx, domain.AuditFilter{Subject: subject}, domain.PageRequest{Limit: domain.MaxPageLimit})
+		events = page.Items
+		return err
+	})
+	if err != nil {
+		t.Fatalf("read the audit log: %v", err)
+	}
+	for i, j := 0, len(events)-1; i < j; i, j = i+1, j-1 {
+		events[i], events[j] = events[j], events[i]
+	}
+	return events
+}

@@ -1,0 +1,234 @@
+package account
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"authserve/core/domain"
+	"authserve/ports"
+)
+
+// Service creates and changes accounts.
+type Service struct {
+	store  ports.Store
+	hasher ports.Hasher
+	sealer ports.Sealer
+	clock  ports.Clock
+	ids    ports.IDs
+	policy domain.PasswordPolicy
+}
+
+// New makes a service.
+func New(store ports.Store, hasher ports.Hasher, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, policy domain.PasswordPolicy) *Service {
+	return &Service{store: store, hasher: hasher, sealer: sealer, clock: clock, ids: ids, policy: policy}
+}
+
+// Registration is what somebody gives to get an account.
+type Registration struct {
+	Email          string
+	Password       domain.Secret
+	Username       *string // nil: none
+	DisplayName    string
+	IdempotencyKey string // empty: none
+}
+
+var (
+	errEmailTaken    = domain.NewError(domain.KindConflict, domain.CodeEmailTaken, "An account with this e-mail address exists.")
+	errUsernameTaken = domain.NewError(domain.KindConflict, domain.CodeUsernameTaken, "An account with this username exists.")
+	errKeyReused     = domain.NewError(domain.KindInvalid, domain.CodeIdempotencyMismatch, "This Idempotency-Key was used with another body.")
+	errCallUnderWay  = domain.NewError(domain.KindConflict, domain.CodeIdempotencyInFlight, "A call with this Idempotency-Key is under way.").WithRetryAfter(time.Second)
+	errReservedName  = domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."}
+)
+
+// scopeRegister keeps the keys of this call apart from those of others.
+const scopeRegister = "register\x00anonymous\x00"
+
+// Register creates an account for an anonymous caller. The same IdempotencyKey
+// with the same body answers with the account that the first call created, for 24
+// hours. Errors: domain.CodeValidation with a field each, domain.CodeEmailTaken,
+// domain.CodeUsernameTaken, domain.CodeIdempotencyMismatch,
+// domain.CodeIdempotencyInFlight.
+func (s *Service) Register(ctx context.Context, r Registration) (domain.Account, error) {
+	draft, fields := s.check(r)
+	if draft.username.IsReserved() {
+		fields = append(fields, errReservedName)
+	}
+	if r.IdempotencyKey != "" {
+		fields = append(fields, domain.FieldsOf(domain.CheckIdempotencyKey(r.IdempotencyKey, 1))...)
+	}
+	if len(fields) > 0 {
+		return domain.Account{}, domain.Invalid(fields...)
+	}
+	record, err := s.record(ctx, r)
+	if err != nil {
+		return domain.Account{}, err
+	}
+	if record != nil {
+		if earlier, found, err := s.earlier(ctx, *record); err != nil || found {
+			return earlier, err
+		}
+	}
+	return s.create(ctx, draft, []domain.Role{domain.RoleUser}, record)
+}
+
+// Create makes an account with the given roles for an operator, who may also give
+// a reserved username. Errors: as Register.
+func (s *Service) Create(ctx context.Context, r Registration, roles []domain.Role) (domain.Account, error) {
+	draft, fields := s.check(r)
+	if len(fields) > 0 {
+		return domain.Account{}, domain.Invalid(fields...)
+	}
+	return s.create(ctx, draft, roles, nil)
+}
+
+// draft is a registration whose every field was found legal.
+type draft struct {
+	email       domain.Email
+	username    domain.Username
+	displayName string
+	password    domain.Password
+}
+
+func (s *Service) check(r Registration) (draft, []domain.FieldError) {
+	d := draft{displayName: r.DisplayName}
+	var errs [4]error
+	d.email, errs[0] = domain.ParseEmail(r.Email)
+	d.password, errs[1] = domain.NewPassword(r.Password.Reveal(), s.policy)
+	if r.Username != nil {
+		d.username, errs[2] = domain.ParseUsername(*r.Username)
+	}
+	errs[3] = domain.CheckDisplayName(r.DisplayName)
+	var fields []domain.FieldError
+	for _, err := range errs {
+		fields = append(fields, domain.FieldsOf(err)...)
+	}
+	return d, fields
+}
+
+func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, record *domain.IdempotencyRecord) (domain.Account, error) {
+	if err := s.checkFree(ctx, d); err != nil {
+		return domain.Account{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, d.password)
+	if err != nil {
+		return domain.Account{}, err
+	}
+	now := s.clock.Now()
+	account := domain.NewAccount(s.ids.New(), d.email, d.username, d.displayName, roles, now)
+	err = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if record != nil {
+			kept := *record
+			kept.Resource, kept.CreatedAt, kept.ExpiresAt = account.ID, now, now.Add(domain.IdempotencyWindow)
+			if err := tx.Idempotency().Create(ctx, kept); err != nil {
+				return err
+			}
+		}
+		if err := tx.Accounts().Create(ctx, account); err != nil {
+			return err
+		}
+		credential := domain.Credential{AccountID: account.ID, Hash: hash, Version: account.Version.Credential, ChangedAt: now}
+		if err := tx.Credentials().Create(ctx, credential); err != nil {
+			return err
+		}
+		event := domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), domain.AuditAccountCreated, account.ID, now, nil)
+		return tx.Audit().Append(ctx, event)
+	})
+	return account, explain(err)
+}
+
+// checkFree spares the cost of a hash where the answer is plain already. The race
+// is decided by the unique indexes.
+func (s *Service) checkFree(ctx context.Context, d draft) error {
+	return s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Accounts().ByEmail(ctx, d.email.Canonical); !errors.Is(err, ports.ErrNotFound) {
+			return taken(err, errEmailTaken)
+		}
+		if d.username.IsZero() {
+			return nil
+		}
+		if _, err := tx.Accounts().ByUsername(ctx, d.username.Canonical); !errors.Is(err, ports.ErrNotFound) {
+			return taken(err, errUsernameTaken)
+		}
+		return nil
+	})
+}
+
+func taken(err error, conflict *domain.Error) error {
+	if err != nil {
+		return err
+	}
+	return conflict
+}
+
+// explain turns the store's word for a conflict into the caller's.
+func explain(err error) error {
+	switch field, conflict := ports.ConflictField(err); {
+	case !conflict:
+		return err
+	case field == "email":
+		return errEmailTaken.Wrap(err)
+	case field == "username":
+		return errUsernameTaken.Wrap(err)
+	case field == "key":
+		return errCallUnderWay.Wrap(err)
+	default:
+		return err
+	}
+}
+
+// record is what will be kept of the caller's Idempotency-Key; nil without one.
+func (s *Service) record(ctx context.Context, r Registration) (*domain.IdempotencyRecord, error) {
+	if r.IdempotencyKey == "" {
+		return nil, nil
+	}
+	keyID := s.sealer.ActiveKey()
+	key, err := s.sealer.MAC(ctx, ports.PurposeIdempotency, keyID, []byte(scopeRegister+r.IdempotencyKey))
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.sealer.MAC(ctx, ports.PurposeIdempotency, keyID, r.canonical())
+	if err != nil {
+		return nil, err
+	}
+	return &domain.IdempotencyRecord{Key: key, Body: body}, nil
+}
+
+// canonical writes the registration so that two different ones never look alike:
+// each field with its length before it.
+func (r Registration) canonical() []byte {
+	username, present := "", "0"
+	if r.Username != nil {
+		username, present = *r.Username, "1"
+	}
+	var out []byte
+	for _, field := range []string{"body", r.Email, r.Password.Reveal(), present, username, r.DisplayName} {
+		out = binary.BigEndian.AppendUint64(out, uint64(len(field)))
+		out = append(out, field...)
+	}
+	return out
+}
+
+// earlier finds the account that the same key created before.
+func (s *Service) earlier(ctx context.Context, wanted domain.IdempotencyRecord) (domain.Account, bool, error) {
+	var account domain.Account
+	found := false
+	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		record, err := tx.Idempotency().ByKey(ctx, wanted.Key)
+		if errors.Is(err, ports.ErrNotFound) || err == nil && !s.clock.Now().Before(record.ExpiresAt) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare(record.Body, wanted.Body) != 1 {
+			return errKeyReused
+		}
+		found = true
+		account, err = tx.Accounts().ByID(ctx, record.Resource)
+		return err
+	})
+	return account, found, err
+}

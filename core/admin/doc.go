@@ -1,0 +1,2 @@
+// Package admin is what operators and administrators do to accounts of others.
+package admin

@@ -1,0 +1,142 @@
+package delivery_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"authserve/adapters/outbound/memstore"
+	"authserve/core/delivery"
+	"authserve/core/domain"
+	"authserve/ports"
+	"authserve/ports/fake"
+)
+
+func config() delivery.Config {
+	return delivery.Config{
+		Batch: 10, Lease: 10 * time.Minute, Attempts: 5,
+		FirstPause: time.Minute, LongestPause: 5 * time.Minute,
+	}
+}
+
+// mailer is a mailer by its one method.
+type mailer func(ctx context.Context, m domain.Message) error
+
+func (f mailer) Send(ctx context.Context, m domain.Message) error { return f(ctx, m) }
+
+// bench is an outbox in memory, whose every Update runs twice and can be broken,
+// with a record of what was settled in it.
+type bench struct {
+	clock   *fake.Clock
+	store   *fake.BrokenStore
+	journal *journal
+}
+
+func newBench() *bench {
+	j := &journal{Store: memstore.New()}
+	return &bench{clock: fake.NewClock(fake.Epoch()), store: fake.Broken(fake.Twice(j)), journal: j}
+}
+
+func (b *bench) relay(m ports.Mailer, cfg delivery.Config) *delivery.Relay {
+	return delivery.New(b.store, m, b.clock, fake.NewRandom(1), cfg)
+}
+
+// enqueue writes fixtures 1 to n.
+func (b *bench) enqueue(t *testing.T, n int) {
+	t.Helper()
+	err := b.store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		for i := 1; i <= n; i++ {
+			if err := tx.Outbox().Enqueue(ctx, fake.Message(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("Enqueue: %v", err)
+	}
+}
+
+// claim takes everything due, as a relay that then dies would.
+func (b *bench) claim(t *testing.T, lease time.Duration) []domain.Message {
+	t.Helper()
+	var claimed []domain.Message
+	err := b.store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		claimed, err = tx.Outbox().Claim(ctx, b.clock.Now(), b.clock.Now().Add(lease), 1000)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("Claim: %v", err)
+	}
+	return claimed
+}
+
+// settled is one committed settling call.
+type settled struct {
+	verb    string // sent, retry, abandon
+	id      domain.ID
+	attempt int
+	due     time.Time // of a retry
+	reason  string
+}
+
+// journal is a store that records the settling calls of committed transactions.
+type journal struct {
+	ports.Store
+	mu    sync.Mutex
+	lines []settled
+}
+
+func (j *journal) all() []settled {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]settled(nil), j.lines...)
+}
+
+func (j *journal) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	var lines []settled
+	err := j.Store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+		lines = nil
+		return fn(ctx, journalTx{tx, &lines})
+	})
+	if err == nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.lines = append(j.lines, lines...)
+	}
+	return err
+}
+
+type journalTx struct {
+	ports.Tx
+	lines *[]settled
+}
+
+func (t journalTx) Outbox() ports.Outbox { return journalOutbox{t.Tx.Outbox(), t.lines} }
+
+type journalOutbox struct {
+	ports.Outbox
+	lines *[]settled
+}
+
+func (o journalOutbox) keep(err error, line settled) error {
+	if err == nil {
+		*o.lines = append(*o.lines, line)
+	}
+	return err
+}
+
+func (o journalOutbox) Sent(ctx context.Context, id domain.ID, attempt int, at time.Time) error {
+	return o.keep(o.Outbox.Sent(ctx, id, attempt, at), settled{verb: "sent", id: id, attempt: attempt})
+}
+
+func (o journalOutbox) Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, reason string) error {
+	return o.keep(o.Outbox.Retry(ctx, id, attempt, due, reason),
+		settled{verb: "retry", id: id, attempt: attempt, due: due, reason: reason})
+}
+
+func (o journalOutbox) Abandon(ctx context.Context, id domain.ID, attempt int, at time.Time, reason string) error {
+	return o.keep(o.Outbox.Abandon(ctx, id, attempt, at, reason),
+		settled{verb: "abandon", id: id, attempt: attempt, reason: reason})
+}

@@ -1,0 +1,292 @@
+package session_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"authserve/bootstrap/world"
+	"authserve/core/domain"
+	"authserve/core/session"
+	"authserve/ports"
+)
+
+const email = "ada@example.com"
+
+func refresh(t *testing.T, w *world.World, token domain.Secret, key string) (session.RefreshResult, error) {
+	t.Helper()
+	return w.Sessions.Refresh(t.Context(), token, key)
+}
+
+func mustRefresh(t *testing.T, w *world.World, token domain.Secret, want session.RefreshOutcome) domain.TokenPair {
+	t.Helper()
+	r, err := refresh(t, w, token, "")
+	if err != nil || r.Outcome != want {
+		t.Fatalf("refresh = %s, %v; want %s", r.Outcome, err, want)
+	}
+	return r.Pair
+}
+
+func wantRefused(t *testing.T, w *world.World, token domain.Secret, want session.RefreshOutcome) {
+	t.Helper()
+	r, err := refresh(t, w, token, "")
+	if domain.CodeOf(err) != domain.CodeInvalidRefreshToken || r.Outcome != want {
+		t.Fatalf("refresh = %s, %v; want %s refused with %s", r.Outcome, err, want, domain.CodeInvalidRefreshToken)
+	}
+}
+
+func TestRefreshRotatesAndRetriesIdempotently(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	second := mustRefresh(t, w, first.Refresh, session.Rotated)
+	if second.Refresh == first.Refresh {
+		t.Fatal("rotation answered the same token")
+	}
+	w.Clock.Advance(world.Grace)
+	retry := mustRefresh(t, w, first.Refresh, session.Replayed)
+	if retry.Refresh != second.Refresh {
+		t.Error("a retry in the grace window must answer the same successor")
+	}
+	if want := second.RefreshExpiresIn - world.Grace; retry.RefreshExpiresIn != want {
+		t.Errorf("a retry extends the session: expires in %v; want %v", retry.RefreshExpiresIn, want)
+	}
+	if _, err := w.Sessions.Authenticate(t.Context(), retry.Access.Reveal()); err != nil {
+		t.Errorf("the retry's access token is refused: %v", err)
+	}
+	mustRefresh(t, w, second.Refresh, session.Rotated)
+}
+
+func TestReuseEndsTheSessionAndTellsTheOwner(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	owner := w.Register(t, email)
+	first := w.Login(t, email)
+	second := mustRefresh(t, w, first.Refresh, session.Rotated)
+	third := mustRefresh(t, w, second.Refresh, session.Rotated)
+	other := w.Login(t, email)
+
+	wantRefused(t, w, first.Refresh, session.ReuseDetected)
+	wantRefused(t, w, third.Refresh, session.Ended)
+	if _, err := w.Sessions.Authenticate(t.Context(), third.Access.Reveal()); domain.CodeOf(err) != domain.CodeSessionEnded {
+		t.Errorf("access token after theft: %v; want %s at once", err, domain.CodeSessionEnded)
+	}
+	mustRefresh(t, w, other.Refresh, session.Rotated) // another session of the same owner lives on
+
+	events := w.Audit(t, owner.ID)
+	last := events[len(events)-1]
+	if last.Action != domain.AuditRefreshReused || last.Detail["presented"] != "0" || last.Detail["current"] != "2" {
+		t.Errorf("last audit event = %+v; want the reuse with its counters", last)
+	}
+	var notices []domain.Message
+	err := w.Store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		notices, err = tx.Outbox().Claim(ctx, w.Clock.Now(), w.Clock.Now().Add(time.Minute), 10)
+		return err
+	})
+	if err != nil || len(notices) != 1 || notices[0].To != email || notices[0].Kind != domain.MessageSessionTheft {
+		t.Errorf("outbox = %+v, %v; want one notice to the owner", notices, err)
+	}
+	for _, secret := range []domain.Secret{first.Refresh, third.Refresh, third.Access} {
+		if strings.Contains(notices[0].Text, secret.Reveal()) {
+			t.Error("the notice holds a token")
+		}
+	}
+}
+
+func TestSpentTokenAfterTheGraceWindowIsReuse(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	second := mustRefresh(t, w, first.Refresh, session.Rotated)
+	w.Clock.Advance(world.Grace + time.Microsecond)
+	wantRefused(t, w, first.Refresh, session.ReuseDetected)
+	wantRefused(t, w, second.Refresh, session.Ended)
+}
+
+func TestRetriesExtendNothing(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	mustRefresh(t, w, first.Refresh, session.Rotated)
+	w.Clock.Advance(world.Grace - time.Second)
+	mustRefresh(t, w, first.Refresh, session.Replayed)
+	w.Clock.Advance(2 * time.Second) // past the window of the first use, inside one counted from the retry
+	wantRefused(t, w, first.Refresh, session.ReuseDetected)
+}
+
+func TestRetryKeyOutlastsTheGraceWindow(t *testing.T) {
+	t.Parallel()
+	const key = "0123456789abcdefghijkl"
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	second, err := refresh(t, w, first.Refresh, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Advance(23 * time.Hour)
+	again, err := refresh(t, w, first.Refresh, key)
+	if err != nil || again.Outcome != session.Replayed || again.Pair.Refresh != second.Pair.Refresh {
+		t.Fatalf("a laptop that slept: %s, %v; want the same successor", again.Outcome, err)
+	}
+	if _, err := refresh(t, w, first.Refresh, "another-key-of-128-bits"); domain.CodeOf(err) != domain.CodeInvalidRefreshToken {
+		t.Errorf("another key: %v; want reuse", err)
+	}
+	if _, err := refresh(t, w, first.Refresh, "short"); domain.CodeOf(err) != domain.CodeValidation {
+		t.Errorf("a guessable key: %v; want %s", err, domain.CodeValidation)
+	}
+}
+
+func TestSixteenParallelRefreshesGetOneSuccessor(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	const callers = 16
+	results, errs := make([]session.RefreshResult, callers), make([]error, callers)
+	var group sync.WaitGroup
+	for i := range callers {
+		group.Go(func() { results[i], errs[i] = w.Sessions.Refresh(t.Context(), first.Refresh, "") })
+	}
+	group.Wait()
+	count, successors := map[session.RefreshOutcome]int{}, map[domain.Secret]bool{}
+	for i, r := range results {
+		count[r.Outcome]++
+		if errs[i] == nil {
+			successors[r.Pair.Refresh] = true
+		}
+	}
+	if count[session.Rotated] != 1 || count[session.Replayed] != domain.MaxRefreshRetries || count[session.RetryLimit] != callers-1-domain.MaxRefreshRetries {
+		t.Errorf("outcomes = %v; want 1 rotated, %d replayed, the rest over the limit", count, domain.MaxRefreshRetries)
+	}
+	if len(successors) != 1 {
+		t.Errorf("%d different successors; want 1", len(successors))
+	}
+	for token := range successors {
+		mustRefresh(t, w, token, session.Rotated) // nobody was signed out
+	}
+}
+
+func TestForgedTokensReadNothingAndEndNothing(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	second := mustRefresh(t, w, first.Refresh, session.Rotated)
+	parts := strings.Split(first.Refresh.Reveal(), ".")
+	with := func(i int, value string) domain.Secret {
+		changed := append([]string(nil), parts...)
+		changed[i] = value
+		return domain.NewSecret(strings.Join(changed, "."))
+	}
+	mac := []byte(parts[4])
+	mac[0] ^= 1
+	for name, forged := range map[string]domain.Secret{
+		"empty":             domain.NewSecret(""),
+		"garbage":           domain.NewSecret("garbage"),
+		"huge":              domain.NewSecret(strings.Repeat("a", 1<<16)),
+		"another version":   with(0, "as2"),
+		"unknown key":       with(1, "nokey"),
+		"another session":   with(2, "0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6"),
+		"upper-case id":     with(2, strings.ToUpper(parts[2])),
+		"an older counter":  with(3, "-1"),
+		"a newer counter":   with(3, "7"),
+		"leading zero":      with(3, "00"),
+		"plus sign":         with(3, "+0"),
+		"overflow":          with(3, "99999999999999999999999"),
+		"changed mac":       with(4, string(mac)),
+		"no mac":            with(4, ""),
+		"line break in mac": with(4, parts[4][:10]+"\n"+parts[4][10:]),
+		"padded mac":        with(4, parts[4]+"="),
+		"six parts":         domain.NewSecret(first.Refresh.Reveal() + ".x"),
+		"an access token":   second.Access,
+	} {
+		r, err := refresh(t, w, forged, "")
+		if domain.CodeOf(err) != domain.CodeInvalidRefreshToken || r.Outcome != session.InvalidToken {
+			t.Errorf("%s: %s, %v; want %s", name, r.Outcome, err, domain.CodeInvalidRefreshToken)
+		}
+	}
+	mustRefresh(t, w, second.Refresh, session.Rotated) // the session never noticed
+}
+
+func TestRestoredBackupDoesNotSignOut(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	owner := w.Register(t, email)
+	pair := w.Login(t, email)
+	old := row(t, w, pair.SessionID)
+	pair = mustRefresh(t, w, pair.Refresh, session.Rotated)
+	pair = mustRefresh(t, w, pair.Refresh, session.Rotated)
+	now := row(t, w, pair.SessionID)
+	err := w.Store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		return tx.Sessions().Advance(ctx, old, now.Refresh.RefreshPosition)
+	})
+	if err != nil {
+		t.Fatalf("restore the old row: %v", err)
+	}
+	next := mustRefresh(t, w, pair.Refresh, session.CounterAhead)
+	mustRefresh(t, w, next.Refresh, session.Rotated)
+	for _, e := range w.Audit(t, owner.ID) {
+		if e.Action == domain.AuditRefreshCounterLead {
+			return
+		}
+	}
+	t.Error("a counter ahead of its row must be audited")
+}
+
+func row(t *testing.T, w *world.World, id domain.ID) domain.Session {
+	t.Helper()
+	var s domain.Session
+	err := w.Store.View(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		s, err = tx.Sessions().ByID(ctx, id)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("read session %s: %v", id, err)
+	}
+	return s
+}
+
+func TestSessionLimitsHoldOnTheServer(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	idle := w.Login(t, email)
+	w.Clock.Advance(world.Idle)
+	wantRefused(t, w, idle.Refresh, session.Expired)
+
+	pair := w.Login(t, email)
+	for range 2 {
+		w.Clock.Advance(world.Idle - time.Second)
+		pair = mustRefresh(t, w, pair.Refresh, session.Rotated)
+	}
+	if pair.RefreshExpiresIn > world.Absolute-2*(world.Idle-time.Second) {
+		t.Errorf("refresh token outlives the absolute limit: %v", pair.RefreshExpiresIn)
+	}
+	w.Clock.Advance(world.Absolute - 2*(world.Idle-time.Second))
+	wantRefused(t, w, pair.Refresh, session.Expired)
+}
+
+func FuzzRefreshToken(f *testing.F) {
+	w := world.New(f)
+	w.Register(f, email)
+	pair := w.Login(f, email)
+	good := pair.Refresh.Reveal()
+	for _, seed := range []string{good, "", "as1....", "as1.k.0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6.0.AAAA", strings.Repeat(".", 300), good + "\n", strings.ToUpper(good)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		if token == good {
+			return
+		}
+		r, err := w.Sessions.Refresh(t.Context(), domain.NewSecret(token), "")
+		if domain.CodeOf(err) != domain.CodeInvalidRefreshToken || r.Outcome != session.InvalidToken {
+			t.Fatalf("Refresh(%q) = %s, %v; want %s", token, r.Outcome, err, domain.CodeInvalidRefreshToken)
+		}
+	})
+}
