@@ -1,0 +1,68 @@
+package guard
+
+import (
+	"context"
+
+	"authserve/core/domain"
+	"authserve/ports"
+)
+
+// Store puts s behind two circuits: one for View, one for Update. What the
+// closure does counts into the call.
+func Store(s ports.Store, read, write *Circuit) ports.Store {
+	return guardedStore{next: s, read: read, write: write}
+}
+
+type guardedStore struct {
+	next        ports.Store
+	read, write *Circuit
+}
+
+var _ ports.Store = guardedStore{}
+
+func (g guardedStore) View(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	return g.read.do(ctx, "view", func(ctx context.Context) error { return g.next.View(ctx, fn) })
+}
+
+func (g guardedStore) Update(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	return g.write.do(ctx, "update", func(ctx context.Context) error { return g.next.Update(ctx, fn) })
+}
+
+// Hasher puts h behind c. Dummy passes through: it waits for nothing.
+func Hasher(h ports.Hasher, c *Circuit) ports.Hasher { return guardedHasher{next: h, circuit: c} }
+
+type guardedHasher struct {
+	next    ports.Hasher
+	circuit *Circuit
+}
+
+var _ ports.Hasher = guardedHasher{}
+
+func (g guardedHasher) Hash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	return Call(ctx, g.circuit, "hash", func(ctx context.Context) (domain.PasswordHash, error) { return g.next.Hash(ctx, p) })
+}
+
+func (g guardedHasher) Verify(ctx context.Context, p domain.Password, hash domain.PasswordHash) (match, needsRehash bool, err error) {
+	type verdict struct{ match, needsRehash bool }
+	v, err := Call(ctx, g.circuit, "verify", func(ctx context.Context) (verdict, error) {
+		match, needsRehash, err := g.next.Verify(ctx, p, hash)
+		return verdict{match: match, needsRehash: needsRehash}, err
+	})
+	return v.match, v.needsRehash, err
+}
+
+func (g guardedHasher) Dummy() domain.PasswordHash { return g.next.Dummy() }
+
+// Mailer puts m behind c.
+func Mailer(m ports.Mailer, c *Circuit) ports.Mailer { return guardedMailer{next: m, circuit: c} }
+
+type guardedMailer struct {
+	next    ports.Mailer
+	circuit *Circuit
+}
+
+var _ ports.Mailer = guardedMailer{}
+
+func (g guardedMailer) Send(ctx context.Context, m domain.Message) error {
+	return g.circuit.do(ctx, "send", func(ctx context.Context) error { return g.next.Send(ctx, m) })
+}
