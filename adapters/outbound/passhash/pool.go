@@ -2,6 +2,7 @@ package passhash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -86,12 +87,12 @@ func run[T any](ctx context.Context, p *Pool, work func() (T, error)) (T, error)
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		p.leave()
-		return zero, ctx.Err()
+		return zero, notBegun(ctx.Err())
 	}
 	if err := ctx.Err(); err != nil { // both were ready
 		<-p.slots
 		p.leave()
-		return zero, err
+		return zero, notBegun(err)
 	}
 	type outcome struct {
 		value T
@@ -117,4 +118,13 @@ func run[T any](ctx context.Context, p *Pool, work func() (T, error)) (T, error)
 	case <-ctx.Done():
 		return zero, ctx.Err()
 	}
+}
+
+// notBegun says why a job left the queue. A deadline that passed there tells of
+// too much work, not of a hasher in trouble, so that no circuit opens for it.
+func notBegun(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ports.ErrOverloaded.WithRetryAfter(retryAfter).Wrap(err)
+	}
+	return err
 }

@@ -107,8 +107,8 @@ func TestCallerThatLeavesTheQueue(t *testing.T) {
 				return true, nil
 			})
 			cancel()
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v, want context.DeadlineExceeded", err)
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ports.ErrOverloaded) {
+				t.Errorf("got %v, want ErrOverloaded for the deadline", err)
 			}
 		}
 		release()

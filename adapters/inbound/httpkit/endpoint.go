@@ -1,0 +1,195 @@
+package httpkit
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gorilla/mux"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"authserve/core/domain"
+)
+
+// Authenticator says who presents an access token.
+type Authenticator func(ctx context.Context, token string) (domain.Identity, error)
+
+// Endpoint says how one operation of an API treats requests before its use case
+// sees them.
+type Endpoint struct {
+	Operation    string        // names the span of the use case
+	Authenticate Authenticator // nil: open to everybody
+	Query        []string      // the query parameters it knows; others are refused
+	CacheControl string        // of good answers; empty: no-store
+}
+
+// None is the body of requests that have none and of answers that have none. A
+// body sent to such an endpoint is not read: it has no meaning there (RFC 9110
+// section 9.3.1), and some clients always send one.
+type None struct{}
+
+// Request is a request as its use case needs it.
+type Request[In any] struct {
+	Body     In
+	Identity domain.Identity // where the endpoint authenticates
+	http     *http.Request
+	query    url.Values
+}
+
+// PathValue returns the variable of the path template, percent-encoded as it was
+// sent.
+func (r *Request[In]) PathValue(name string) string { return mux.Vars(r.http)[name] }
+
+// Header returns a header field, several lines of it joined as RFC 9110 section
+// 5.3 says; present tells an empty field from a missing one.
+func (r *Request[In]) Header(name string) (value string, present bool) {
+	values := r.http.Header.Values(name)
+	return strings.Join(values, ", "), len(values) > 0
+}
+
+// Flag reads a query parameter that is true or false; absent means false.
+func (r *Request[In]) Flag(name string) (bool, error) { return parseFlag(r.query, name) }
+
+// PageRequest reads the query parameters `limit` and `cursor` of a list.
+func (r *Request[In]) PageRequest(ctx context.Context, c Cursors, list string) (domain.PageRequest, error) {
+	limit, err := parseLimit(r.query)
+	if err != nil || !r.query.Has("cursor") {
+		return domain.PageRequest{Limit: limit}, err
+	}
+	after, err := c.decode(ctx, list, r.query.Get("cursor"))
+	return domain.PageRequest{Limit: limit, After: after}, err
+}
+
+// Response is the good answer of a use case.
+type Response[Out any] struct {
+	Status   int // zero: 200, or 204 without a body
+	Body     Out
+	Location string
+	ETag     string // strong, with its quotes; GET answers 304 by it
+}
+
+// Handler makes the handler of an endpoint. In order: it authenticates, checks
+// the query string, decodes the body, calls handle with the actor in the context,
+// and encodes what it returns. Out must be a type that always encodes.
+func Handler[In, Out any](rt *Router, e Endpoint, handle func(context.Context, *Request[In]) (Response[Out], error)) http.Handler {
+	_, bodyless := any(*new(In)).(None)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, span := rt.tracer.Start(r.Context(), e.Operation)
+		defer span.End()
+		req := &Request[In]{http: r}
+		ctx, err := prepare(ctx, e, req)
+		if err == nil && !bodyless {
+			err = decodeBody(w, r, rt.json, &req.Body)
+		}
+		var res Response[Out]
+		if err == nil {
+			res, err = handle(ctx, req)
+		}
+		if err == nil {
+			err = writeResponse(w, r, e, res)
+		}
+		if err != nil {
+			WriteError(ctx, w, err)
+			markSpan(ctx, span)
+		}
+	})
+}
+
+// prepare authenticates, checks the query string, and puts the actor into the
+// context.
+func prepare[In any](ctx context.Context, e Endpoint, req *Request[In]) (context.Context, error) {
+	x := exchangeFrom(ctx)
+	actor := domain.Actor{
+		Kind: domain.ActorAnonymous, IP: x.clientIP,
+		UserAgent: userAgent(req.http.UserAgent()), CorrelationID: x.correlationID,
+	}
+	if e.Authenticate != nil {
+		token, err := bearerToken(req.http.Header)
+		if err != nil {
+			return ctx, err
+		}
+		if req.Identity, err = e.Authenticate(ctx, token); err != nil {
+			return ctx, err
+		}
+		actor.Kind, actor.ID, actor.SessionID = domain.ActorAccount, string(req.Identity.Account.ID), req.Identity.Session.ID
+	}
+	var err error
+	req.query, err = parseQuery(req.http.URL.RawQuery, e.Query)
+	return domain.WithActor(ctx, actor), err
+}
+
+// markSpan tells the span of the use case what was answered.
+func markSpan(ctx context.Context, span trace.Span) {
+	if !span.IsRecording() {
+		return
+	}
+	x := exchangeFrom(ctx)
+	span.SetAttributes(attribute.String("error.type", string(x.code)))
+	if x.cause != nil {
+		span.SetStatus(codes.Error, string(x.code))
+	}
+}
+
+func writeResponse[Out any](w http.ResponseWriter, r *http.Request, e Endpoint, res Response[Out]) error {
+	h := w.Header()
+	var body []byte
+	status := res.Status
+	if _, bodyless := any(res.Body).(None); bodyless {
+		status = or(status, http.StatusNoContent)
+	} else {
+		var err error
+		if body, err = json.Marshal(res.Body, jsontext.AllowInvalidUTF8(true)); err != nil {
+			return err
+		}
+		status = or(status, http.StatusOK)
+	}
+	if e.CacheControl != "" {
+		h.Set("Cache-Control", e.CacheControl)
+	}
+	if res.Location != "" {
+		h.Set("Location", res.Location)
+	}
+	if res.ETag != "" {
+		h.Set("ETag", res.ETag)
+		if isSafe(r.Method) && matchesETag(r.Header.Values("If-None-Match"), res.ETag) {
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
+	if body != nil {
+		h.Set("Content-Type", "application/json")
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that left cannot be told
+	return nil
+}
+
+func or(status, otherwise int) int {
+	if status == 0 {
+		return otherwise
+	}
+	return status
+}
+
+func isSafe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// matchesETag evaluates If-None-Match (RFC 9110 section 13.1.2): the comparison
+// is weak, and * matches whatever exists. Our tags hold no comma.
+func matchesETag(lines []string, etag string) bool {
+	for _, line := range lines {
+		for candidate := range strings.SplitSeq(line, ",") {
+			candidate = strings.TrimSpace(candidate)
+			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
