@@ -1,0 +1,151 @@
+package entstore
+
+import (
+	"context"
+	"time"
+
+	"authserve/core/domain"
+	"authserve/ent"
+	"authserve/ent/account"
+	"authserve/ent/predicate"
+	"authserve/ports"
+)
+
+type accounts struct{ *tx }
+
+var _ ports.Accounts = accounts{}
+
+// Create implements ports.Accounts.
+func (s accounts) Create(ctx context.Context, a domain.Account) error {
+	w, err := s.write()
+	if err != nil {
+		return err
+	}
+	return s.fault(ctx, w.Account.Create().
+		SetID(string(a.ID)).
+		SetEmail(a.Email.Address).
+		SetEmailCanonical(a.Email.Canonical).
+		SetNillableUsername(optionalText(a.Username.Name)).
+		SetNillableUsernameCanonical(optionalText(a.Username.Canonical)).
+		SetDisplayName(a.DisplayName).
+		SetStatus(string(a.Status)).
+		SetRoles(convert[string](a.Roles)).
+		SetNillableEmailVerifiedAt(optional(a.EmailVerifiedAt)).
+		SetAuthGeneration(a.Version.AuthGeneration).
+		SetCredentialVersion(a.Version.Credential).
+		SetProfileVersion(a.Version.Profile).
+		SetCreatedAt(domain.Instant(a.CreatedAt)).
+		SetUpdatedAt(domain.Instant(a.UpdatedAt)).
+		SetNillableLastLoginAt(optional(a.LastLoginAt)).
+		Exec(ctx))
+}
+
+// ByID implements ports.Accounts.
+func (s accounts) ByID(ctx context.Context, id domain.ID) (domain.Account, error) {
+	row, err := s.accountByID(ctx, string(id))
+	if err != nil {
+		return domain.Account{}, s.fault(ctx, err)
+	}
+	return accountOf(row), nil
+}
+
+// ByEmail implements ports.Accounts.
+func (s accounts) ByEmail(ctx context.Context, canonical string) (domain.Account, error) {
+	return s.by(ctx, account.EmailCanonical(canonical))
+}
+
+// ByUsername implements ports.Accounts.
+func (s accounts) ByUsername(ctx context.Context, canonical string) (domain.Account, error) {
+	return s.by(ctx, account.UsernameCanonical(canonical))
+}
+
+func (s accounts) by(ctx context.Context, unique predicate.Account) (domain.Account, error) {
+	row, err := s.client().Account.Query().Where(unique).Only(ctx)
+	if err != nil {
+		return domain.Account{}, s.fault(ctx, err)
+	}
+	return accountOf(row), nil
+}
+
+// Update implements ports.Accounts.
+func (s accounts) Update(ctx context.Context, a domain.Account, from domain.AccountVersion) error {
+	w, err := s.write()
+	if err != nil {
+		return err
+	}
+	update := w.Account.Update().
+		Where(
+			account.ID(string(a.ID)),
+			account.AuthGeneration(from.AuthGeneration),
+			account.CredentialVersion(from.Credential),
+			account.ProfileVersion(from.Profile)).
+		SetEmail(a.Email.Address).
+		SetEmailCanonical(a.Email.Canonical).
+		SetDisplayName(a.DisplayName).
+		SetStatus(string(a.Status)).
+		SetRoles(convert[string](a.Roles)).
+		SetAuthGeneration(a.Version.AuthGeneration).
+		SetCredentialVersion(a.Version.Credential).
+		SetProfileVersion(a.Version.Profile).
+		SetCreatedAt(domain.Instant(a.CreatedAt)).
+		SetUpdatedAt(domain.Instant(a.UpdatedAt))
+	if a.Username.IsZero() {
+		update.ClearUsername().ClearUsernameCanonical()
+	} else {
+		update.SetUsername(a.Username.Name).SetUsernameCanonical(a.Username.Canonical)
+	}
+	if a.EmailVerifiedAt.IsZero() {
+		update.ClearEmailVerifiedAt()
+	} else {
+		update.SetEmailVerifiedAt(domain.Instant(a.EmailVerifiedAt))
+	}
+	if a.LastLoginAt.IsZero() {
+		update.ClearLastLoginAt()
+	} else {
+		update.SetLastLoginAt(domain.Instant(a.LastLoginAt))
+	}
+	changed, err := update.Save(ctx)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	return one(changed)
+}
+
+// RecordLogin implements ports.Accounts.
+func (s accounts) RecordLogin(ctx context.Context, id domain.ID, authGeneration, credential int64, at time.Time) error {
+	w, err := s.write()
+	if err != nil {
+		return err
+	}
+	changed, err := w.Account.Update().
+		Where(
+			account.ID(string(id)),
+			account.AuthGeneration(authGeneration),
+			account.CredentialVersion(credential)).
+		SetLastLoginAt(domain.Instant(at)).
+		Save(ctx)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	return one(changed)
+}
+
+func accountOf(row *ent.Account) domain.Account {
+	return domain.Account{
+		ID:              domain.ID(row.ID),
+		Email:           domain.Email{Address: row.Email, Canonical: row.EmailCanonical},
+		Username:        domain.Username{Name: text(row.Username), Canonical: text(row.UsernameCanonical)},
+		DisplayName:     row.DisplayName,
+		Status:          domain.AccountStatus(row.Status),
+		Roles:           convert[domain.Role](row.Roles),
+		EmailVerifiedAt: instant(row.EmailVerifiedAt),
+		Version: domain.AccountVersion{
+			AuthGeneration: row.AuthGeneration,
+			Credential:     row.CredentialVersion,
+			Profile:        row.ProfileVersion,
+		},
+		CreatedAt:   row.CreatedAt.UTC(),
+		UpdatedAt:   row.UpdatedAt.UTC(),
+		LastLoginAt: instant(row.LastLoginAt),
+	}
+}

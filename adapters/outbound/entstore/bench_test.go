@@ -1,0 +1,99 @@
+package entstore_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"authserve/adapters/outbound/entstore"
+	"authserve/core/domain"
+	"authserve/ports"
+	"authserve/ports/fake"
+)
+
+// BenchmarkView reads what an authenticated request reads.
+func BenchmarkView(b *testing.B) {
+	each(b, func(b *testing.B, store *entstore.Store, s domain.Session) {
+		ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+		defer cancel()
+		for b.Loop() {
+			err := store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+				session, err := tx.Sessions().ByID(ctx, s.ID)
+				if err != nil {
+					return err
+				}
+				_, err = tx.Accounts().ByID(ctx, session.AccountID)
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkAdvance does what a refresh does.
+func BenchmarkAdvance(b *testing.B) {
+	each(b, func(b *testing.B, store *entstore.Store, s domain.Session) {
+		ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+		defer cancel()
+		limits := domain.SessionLimits{Idle: time.Hour, Absolute: time.Hour}
+		for b.Loop() {
+			err := store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+				session, err := tx.Sessions().ByID(ctx, s.ID)
+				if err != nil {
+					return err
+				}
+				if _, err := tx.Accounts().ByID(ctx, session.AccountID); err != nil {
+					return err
+				}
+				next := session.Rotated(session.Refresh.Counter, "k1", nil, limits, fake.Epoch())
+				return tx.Sessions().Advance(ctx, next, session.Refresh.RefreshPosition)
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// each runs fn with and without telemetry, with and without waiting for the disk.
+func each(b *testing.B, fn func(*testing.B, *entstore.Store, domain.Session)) {
+	b.Helper()
+	cases := []struct {
+		name        string
+		synchronous string
+		telemetry   bool
+	}{
+		{"NORMAL/plain", "NORMAL", false},
+		{"NORMAL/traced", "NORMAL", true},
+		{"FULL/traced", "FULL", true},
+	}
+	for _, c := range cases {
+		b.Run(c.name, func(b *testing.B) {
+			cfg := config(b)
+			cfg.Synchronous = c.synchronous
+			if c.telemetry {
+				cfg.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.TraceIDRatioBased(0.01)))
+				cfg.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+			}
+			store := open(b, cfg)
+			account := fake.Account(1)
+			session := fake.Session(1, account)
+			err := store.Update(b.Context(), func(ctx context.Context, tx ports.Tx) error {
+				if err := tx.Accounts().Create(ctx, account); err != nil {
+					return err
+				}
+				return tx.Sessions().Create(ctx, session)
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			fn(b, store, session)
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package entstore
+
+import (
+	"context"
+
+	"authserve/core/domain"
+	"authserve/ent/credential"
+	"authserve/ports"
+)
+
+type credentials struct{ *tx }
+
+var _ ports.Credentials = credentials{}
+
+// Create implements ports.Credentials.
+func (s credentials) Create(ctx context.Context, c domain.Credential) error {
+	w, err := s.write()
+	if err != nil {
+		return err
+	}
+	return s.fault(ctx, w.Credential.Create().
+		SetID(string(c.AccountID)).
+		SetPasswordHash(c.Hash.Reveal()).
+		SetVersion(c.Version).
+		SetChangedAt(domain.Instant(c.ChangedAt)).
+		Exec(ctx))
+}
+
+// ByAccount implements ports.Credentials.
+func (s credentials) ByAccount(ctx context.Context, accountID domain.ID) (domain.Credential, error) {
+	row, err := s.client().Credential.Get(ctx, string(accountID))
+	if err != nil {
+		return domain.Credential{}, s.fault(ctx, err)
+	}
+	return domain.Credential{
+		AccountID: accountID,
+		Hash:      domain.NewSecret(row.PasswordHash),
+		Version:   row.Version,
+		ChangedAt: row.ChangedAt.UTC(),
+	}, nil
+}
+
+// Replace implements ports.Credentials.
+func (s credentials) Replace(ctx context.Context, c domain.Credential, from int64) error {
+	w, err := s.write()
+	if err != nil {
+		return err
+	}
+	changed, err := w.Credential.Update().
+		Where(credential.ID(string(c.AccountID)), credential.Version(from)).
+		SetPasswordHash(c.Hash.Reveal()).
+		SetVersion(c.Version).
+		SetChangedAt(domain.Instant(c.ChangedAt)).
+		Save(ctx)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	return one(changed)
+}

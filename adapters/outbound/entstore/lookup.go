@@ -1,0 +1,77 @@
+package entstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"authserve/ent"
+)
+
+// Every authenticated request reads one session and one account by id. Ent builds
+// the text of a query anew each time, which costs more than running it, so these
+// two have fixed texts. Everything else goes through Ent.
+const (
+	sessionByID = "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
+		"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +
+		"refresh_key_id, refresh_rotated_at, refresh_retry_key FROM sessions WHERE id = ?"
+	accountByID = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
+		"email_verified_at, auth_generation, credential_version, profile_version, created_at, updated_at, " +
+		"last_login_at FROM accounts WHERE id = ?"
+)
+
+func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
+	row := new(ent.Session)
+	err := t.lookup(ctx, sessionByID, id,
+		&row.ID, &row.AccountID, &row.Generation, &row.ClientID, list{&row.AuthMethods}, &row.IP, &row.UserAgent,
+		&row.CreatedAt, &row.LastSeenAt, &row.ExpiresAt, &row.AbsoluteExpiresAt, &row.EndedAt, &row.EndReason,
+		&row.RefreshNonce, &row.RefreshCounter, &row.RefreshRetries, &row.RefreshKeyID, &row.RefreshRotatedAt,
+		&row.RefreshRetryKey)
+	return row, err
+}
+
+func (t *tx) accountByID(ctx context.Context, id string) (*ent.Account, error) {
+	row := new(ent.Account)
+	err := t.lookup(ctx, accountByID, id,
+		&row.ID, &row.Email, &row.EmailCanonical, &row.Username, &row.UsernameCanonical, &row.DisplayName, &row.Status,
+		list{&row.Roles}, &row.EmailVerifiedAt, &row.AuthGeneration, &row.CredentialVersion, &row.ProfileVersion,
+		&row.CreatedAt, &row.UpdatedAt, &row.LastLoginAt)
+	return row, err
+}
+
+// lookup reads the one row of query, or fails with sql.ErrNoRows.
+func (t *tx) lookup(ctx context.Context, query, id string, columns ...any) error {
+	rows, err := t.sql.QueryContext(ctx, query, id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := rows.Scan(columns...); err != nil {
+		return err
+	}
+	return rows.Err()
+}
+
+// list scans a JSON array.
+type list struct{ into *[]string }
+
+var _ sql.Scanner = list{}
+
+// Scan implements sql.Scanner.
+func (l list) Scan(value any) error {
+	switch v := value.(type) {
+	case []byte:
+		return json.Unmarshal(v, l.into)
+	case string:
+		return json.Unmarshal([]byte(v), l.into)
+	default:
+		return fmt.Errorf("a JSON column holds %T", value)
+	}
+}

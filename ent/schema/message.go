@@ -1,0 +1,44 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// Message is domain.Message, a row of the outbox. It has no foreign key: what
+// must be said about an account may have to be said after its end.
+type Message struct{ ent.Schema }
+
+// Annotations names the table.
+func (Message) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Table("messages")}
+}
+
+// Fields lists the columns.
+func (Message) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("id").Immutable().SchemaType(uuidColumn()),
+		field.String("kind").Immutable(),
+		field.String("account_id").Immutable().SchemaType(uuidColumn()),
+		field.String("recipient").Immutable(),
+		field.Text("subject").Immutable(),
+		field.Text("body").Immutable().Sensitive(),
+		field.String("state"),
+		field.Time("created_at").Immutable().SchemaType(instantColumn()),
+		field.Int("attempt"),
+		field.Time("due_at").SchemaType(instantColumn()),
+		field.Time("settled_at").Optional().Nillable().SchemaType(instantColumn()),
+		field.Text("last_error"),
+	}
+}
+
+// Indexes lists the indexes: what is due, and what can be purged.
+func (Message) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("state", "due_at", "id").StorageKey("messages_due"),
+		index.Fields("settled_at").StorageKey("messages_settled"),
+	}
+}
