@@ -3,20 +3,20 @@ package refreshmodel_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"authserve/adapters/outbound/entstore"
 	"authserve/adapters/outbound/memstore"
 	"authserve/bootstrap/world"
 	"authserve/core/domain"
 	"authserve/core/session"
 	"authserve/ports"
 )
-
-const email = "ada@example.com"
 
 // retryKeys are the Idempotency-Keys that clients of the model use; the first is
 // none at all.
@@ -42,6 +42,7 @@ type backup struct {
 type machine struct {
 	t       *testing.T
 	w       *world.World
+	email   string
 	clients []*client
 }
 
@@ -56,7 +57,7 @@ func (m *machine) login(rt *rapid.T) {
 	if len(m.clients) >= 4 {
 		return
 	}
-	pair := m.w.Login(m.t, email)
+	pair := m.w.Login(m.t, m.email)
 	now := m.w.Clock.Now()
 	m.clients = append(m.clients, &client{
 		oracle: oracle{seen: now, born: now}, id: pair.SessionID,
@@ -221,11 +222,16 @@ func (m *machine) row(rt *rapid.T, c *client) domain.Session {
 	return s
 }
 
-func run(t *testing.T, open func(t *testing.T) ports.Store) {
+// run lets every case happen to an account of its own in one world, whose clock
+// goes on from case to case.
+func run(t *testing.T, store ports.Store) {
 	t.Helper()
+	w := world.New(t, world.WithStore(store))
+	cases := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &machine{t: t, w: world.New(t, world.WithStore(open(t)))}
-		m.w.Register(t, email)
+		cases++
+		m := &machine{t: t, w: w, email: fmt.Sprintf("case%d@example.com", cases)}
+		w.Register(t, m.email)
 		rt.Repeat(m.actions())
 	})
 }
@@ -234,5 +240,22 @@ func run(t *testing.T, open func(t *testing.T) ports.Store) {
 
 func TestRefreshAgainstTheModelInMemory(t *testing.T) {
 	t.Parallel()
-	run(t, func(*testing.T) ports.Store { return memstore.New() })
+	run(t, memstore.New())
+}
+
+func TestRefreshAgainstTheModelOnSQLite(t *testing.T) {
+	t.Parallel()
+	store, err := entstore.Open(t.Context(), entstore.Config{URL: "sqlite://" + filepath.Join(t.TempDir(), "model.db"), Synchronous: "NORMAL"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := store.Migrator().Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, store)
 }

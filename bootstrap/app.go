@@ -1,0 +1,155 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.uber.org/dig"
+	"go.uber.org/fx"
+	"go.uber.org/zap/zapcore"
+
+	"authserve/adapters/outbound/telemetry"
+	"authserve/ports"
+)
+
+// options are what New was told.
+type options struct {
+	config    *Config
+	store     ports.Store
+	hasher    ports.Hasher
+	mailer    ports.Mailer
+	logWriter zapcore.WriteSyncer
+}
+
+// Option changes what the service is made of.
+type Option func(*options)
+
+// WithConfig gives the configuration; without it New reads the environment.
+func WithConfig(cfg Config) Option { return func(o *options) { o.config = &cfg } }
+
+// WithStore replaces the store, and with it the database settings. Where the store
+// also has `Probes() []ports.Probe`, readiness asks them; where it has
+// `Migrator() ports.Migrator`, start-up migrates as database.migrate says; where
+// it is an io.Closer, it is closed when the service has stopped.
+func WithStore(s ports.Store) Option { return func(o *options) { o.store = s } }
+
+// WithHasher replaces the password hasher.
+func WithHasher(h ports.Hasher) Option { return func(o *options) { o.hasher = h } }
+
+// WithMailer replaces SMTP and the developer mailbox.
+func WithMailer(m ports.Mailer) Option { return func(o *options) { o.mailer = m } }
+
+// WithLogWriter sends the log elsewhere than to standard output.
+func WithLogWriter(w io.Writer) Option {
+	return func(o *options) { o.logWriter = zapcore.Lock(zapcore.AddSync(w)) }
+}
+
+// App is one service, built and not started.
+type App struct {
+	cfg     Config
+	fx      *fx.App
+	service *service
+}
+
+// New builds the service. It binds both listeners, so a taken port fails here.
+// The caller starts and stops the result, or lets Run do both. Errors: Faults
+// when the configuration is wrong, otherwise what failed first.
+func New(opts ...Option) (*App, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.config == nil {
+		cfg, _, err := Load(LoadInput{Environ: os.Environ()})
+		if err != nil {
+			return nil, err
+		}
+		o.config = &cfg
+	}
+	app := &App{cfg: *o.config}
+	if err := app.build(o, &closers{}, fx.Populate(&app.service)); err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+// build makes the fx application. What the constructors opened before one of them
+// failed is closed again.
+func (a *App) build(o options, opened *closers, target fx.Option) error {
+	a.fx = fx.New(
+		fx.NopLogger, // errors are returned; fx's own log would only repeat them
+		fx.Supply(*o.config, o, opened),
+		modules(),
+		target,
+	)
+	if err := a.fx.Err(); err != nil {
+		return errors.Join(dig.RootCause(err), opened.close())
+	}
+	return nil
+}
+
+func modules() fx.Option {
+	return fx.Options(telemetryModule(), storeModule(), outgoingModule(), coreModule(), inboundModule(), workerModule(), lifecycleModule())
+}
+
+// Start brings the service up: schema, keys, workers, listeners, in this order. It
+// returns when the service answers.
+func (a *App) Start(ctx context.Context) error {
+	return dig.RootCause(a.fx.Start(ctx))
+}
+
+// Stop drains requests, then stops the workers, flushes telemetry and closes the
+// store. It returns what could not be finished before ctx ended.
+func (a *App) Stop(ctx context.Context) error { return a.fx.Stop(ctx) }
+
+// Run starts the service, waits until ctx ends or a listener fails, and stops it.
+func (a *App) Run(ctx context.Context) error { return a.run(ctx, func() error { return nil }) }
+
+func (a *App) run(ctx context.Context, started func() error) error {
+	err := a.Start(ctx)
+	if err == nil {
+		err = started()
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-a.service.failed:
+		}
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.HTTP.ShutdownTimeout)
+	defer cancel()
+	if stopErr := a.Stop(drain); stopErr != nil {
+		err = errors.Join(err, fmt.Errorf("stop: %w", stopErr))
+	}
+	return err
+}
+
+// HTTPAddr is the address that the API is really bound to.
+func (a *App) HTTPAddr() string { return a.service.p.Listeners.httpAddr }
+
+// OpsAddr is the address that the operations listener is really bound to.
+func (a *App) OpsAddr() string { return a.service.p.Listeners.opsAddr }
+
+// Issuer is the issuer of access tokens.
+func (a *App) Issuer() string { return a.service.p.Listeners.issuer }
+
+// closers are what must be closed when the service stops or could not be built,
+// newest first.
+type closers struct{ list []func() error }
+
+func (c *closers) add(f func() error) { c.list = append(c.list, f) }
+
+func (c *closers) close() error {
+	var errs []error
+	for i := len(c.list) - 1; i >= 0; i-- {
+		errs = append(errs, c.list[i]())
+	}
+	c.list = nil
+	return errors.Join(errs...)
+}
+
+// Metrics lists every metric that the service has made so far, for the documents.
+func (a *App) Metrics() []telemetry.Metric { return a.service.p.Telemetry.Catalogue() }

@@ -1,0 +1,182 @@
+package bootstrap
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// rules holds a loaded configuration against what no single value can show.
+type rules struct {
+	cfg      *Config
+	tree     []leaf
+	faulty   map[string]bool // leaves that are reported already
+	faults   Faults
+	warnings []string
+}
+
+// checkConfig runs every rule and collects what each finds.
+func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
+	r := &rules{cfg: cfg, tree: tree, faulty: faulty}
+	r.bounds()
+	r.relations()
+	r.listeners()
+	r.mail()
+	r.secretFiles()
+	if cfg.Env == Production {
+		r.production()
+	}
+	return r
+}
+
+// refuse reports a fault of the leaf at path, unless it has one already.
+func (r *rules) refuse(path, format string, args ...any) {
+	if !r.faulty[path] {
+		r.faults = append(r.faults, r.cfg.Fault(path, fmt.Sprintf(format, args...)))
+	}
+}
+
+// strict is a fault in production and a warning in development.
+func (r *rules) strict(path, format string, args ...any) {
+	switch {
+	case r.cfg.Env == Production:
+		r.refuse(path, format, args...)
+	case !r.faulty[path]:
+		r.warnings = append(r.warnings, path+" "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *rules) bounds() {
+	for _, l := range r.tree {
+		if l.bounds == nil || r.faulty[l.path] {
+			continue
+		}
+		if err := l.bounds(r.cfg); err != nil {
+			r.refuse(l.path, "%v, got %v", err, l.get(r.cfg))
+			r.faulty[l.path] = true // what it contradicts besides is no news
+		}
+	}
+}
+
+// relations compares durations that only make sense in an order.
+func (r *rules) relations() {
+	http, token, session := r.cfg.HTTP, r.cfg.Token, r.cfg.Session
+	order := []struct {
+		path  string
+		value time.Duration
+		word  string
+		other string
+		bound time.Duration
+		holds bool
+	}{
+		{"http.write_timeout", http.WriteTimeout, "longer than", "http.request_timeout", http.RequestTimeout, http.WriteTimeout > http.RequestTimeout},
+		{"http.read_header_timeout", http.ReadHeaderTimeout, "at most", "http.read_timeout", http.ReadTimeout, http.ReadHeaderTimeout <= http.ReadTimeout},
+		{"token.refresh_grace", token.RefreshGrace, "shorter than", "token.access_ttl", token.AccessTTL, token.RefreshGrace < token.AccessTTL},
+		{"token.access_ttl", token.AccessTTL, "shorter than", "session.idle_ttl", session.IdleTTL, token.AccessTTL < session.IdleTTL},
+		{"session.idle_ttl", session.IdleTTL, "at most", "session.absolute_ttl", session.AbsoluteTTL, session.IdleTTL <= session.AbsoluteTTL},
+		{"token.key_rotation", token.KeyRotation, "0 or longer than", "token.access_ttl", token.AccessTTL, token.KeyRotation == 0 || token.KeyRotation > token.AccessTTL},
+	}
+	for _, o := range order {
+		if !o.holds && !r.faulty[o.other] {
+			r.strict(o.path, "(%s) must be %s %s (%s)", formatDuration(o.value), o.word, o.other, formatDuration(o.bound))
+		}
+	}
+}
+
+func (r *rules) listeners() {
+	if addr := r.cfg.Ops.Addr; addr == r.cfg.HTTP.Addr && !strings.HasSuffix(addr, ":0") && !r.faulty["http.addr"] {
+		r.refuse("ops.addr", "must differ from http.addr")
+	}
+}
+
+func (r *rules) mail() {
+	switch {
+	case r.faulty["smtp.url"]:
+	case !r.cfg.SMTP.URL.IsZero() && r.cfg.SMTP.From == "":
+		r.refuse("smtp.from", "is needed with smtp.url")
+	case r.cfg.SMTP.URL.IsZero() && !r.cfg.DeveloperMailbox():
+		r.warnings = append(r.warnings, "smtp.url is empty, so mail waits unsent: the developer mailbox needs development and loopback addresses on both listeners")
+	}
+}
+
+// secretFiles looks at who else may read the files of secrets.
+func (r *rules) secretFiles() {
+	for _, l := range r.tree {
+		file := r.cfg.sources[l.path].SecretFile
+		if file == "" || r.faulty[l.path] {
+			continue
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			r.refuse(l.path, "cannot look at the file's permissions")
+			continue
+		}
+		if mode := info.Mode().Perm(); !privateMode(mode, isMounted(file)) {
+			r.strict(l.path, "has a file that others may use (mode %04o): run chmod 0600 on it", mode)
+		}
+	}
+}
+
+// privateMode reports whether only the owner can use a file of this mode. Mounted
+// secrets may be readable for others, since nobody else lives in the container.
+func privateMode(mode fs.FileMode, mounted bool) bool {
+	if mounted {
+		mode &^= 0o044
+	}
+	return mode&0o077 == 0
+}
+
+// isMounted reports whether file lies where container engines mount secrets.
+func isMounted(file string) bool {
+	target, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false
+	}
+	target, err = filepath.Abs(target)
+	return err == nil && (strings.HasPrefix(target, "/run/secrets/") || strings.HasPrefix(target, "/var/run/secrets/"))
+}
+
+// production refuses what is convenient in development and unsafe elsewhere.
+func (r *rules) production() {
+	if r.cfg.MasterKey.IsZero() {
+		r.refuse("master_key", "must be given in production, as AUTHSERVE_MASTER_KEY_FILE or AUTHSERVE_MASTER_KEY: a generated key is for development")
+	}
+	if r.cfg.Issuer == "" {
+		r.refuse("issuer", "must be set in production")
+	} else if !isHTTPSOrLoopback(r.cfg.Issuer) {
+		r.refuse("issuer", "must be https in production, unless it is a loopback address")
+	}
+	for _, origin := range r.cfg.HTTP.CORSOrigins {
+		if !isHTTPSOrLoopback(origin) {
+			r.refuse("http.cors_origins", "must be https in production, unless it is a loopback address, got %q", origin)
+		}
+	}
+	for _, prefix := range r.cfg.TrustedProxies {
+		if prefix.Bits() == 0 {
+			r.refuse("trusted_proxies", "must not trust everyone, got %s", prefix)
+		}
+	}
+	if p := r.cfg.Password; p.Algorithm == "argon2id" && !meetsArgon2Minimum(p.Argon2MemoryKiB, p.Argon2Time) {
+		r.refuse("password.argon2_memory_kib", "with password.argon2_time (%d KiB, %d passes) is below every minimum of the OWASP Password Storage Cheat Sheet", p.Argon2MemoryKiB, p.Argon2Time)
+	}
+}
+
+// meetsArgon2Minimum reports whether the cost reaches one of the settings that
+// the OWASP Password Storage Cheat Sheet names as equally strong minima.
+func meetsArgon2Minimum(memoryKiB, passes int) bool {
+	for _, least := range [][2]int{{47104, 1}, {19456, 2}, {12288, 3}, {9216, 4}, {7168, 5}} {
+		if memoryKiB >= least[0] && passes >= least[1] {
+			return true
+		}
+	}
+	return false
+}
+
+func isHTTPSOrLoopback(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && (u.Scheme == "https" || isLoopbackHost(u.Hostname()))
+}

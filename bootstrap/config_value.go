@@ -1,0 +1,94 @@
+package bootstrap
+
+import (
+	"errors"
+	"net"
+	"net/mail"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// checkListenAddr accepts host:port with a numeric port; 0 picks one.
+func checkListenAddr(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return errors.New("must be host:port, such as 127.0.0.1:8080")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("must end in a port from 0 to 65535")
+	}
+	if strings.ContainsAny(host, " /@") {
+		return errors.New("must begin with an IP address or a host name")
+	}
+	return nil
+}
+
+// checkHost accepts a host name or an IP address without port, in lower case, as
+// it is compared with Host headers.
+func checkHost(s string) error {
+	isName := s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-.") == ""
+	if !isName && net.ParseIP(s) == nil {
+		return errors.New("must hold host names in lower case, without port")
+	}
+	return nil
+}
+
+// checkOrigin accepts a serialised origin (RFC 6454 section 6.2) other than null.
+func checkOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		s != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(s, "*") {
+		return errors.New("must hold origins such as https://app.example.com: scheme and host in lower case, nothing behind, no wildcard")
+	}
+	return nil
+}
+
+// checkIssuer accepts what may be an issuer identifier (RFC 8414 section 2), with
+// http as well; what production asks beyond that is checked later.
+func checkIssuer(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return errors.New("must be an absolute http or https URL")
+	case u.User != nil || strings.ContainsAny(s, "?#"):
+		return errors.New("must have neither user, query nor fragment (RFC 8414 section 2)")
+	}
+	return nil
+}
+
+// checkDatabaseURL accepts the databases of this version.
+func checkDatabaseURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("must be a URL such as sqlite:///path")
+	}
+	switch u.Scheme {
+	case "sqlite":
+		if !strings.HasPrefix(s, "sqlite:///") || len(u.Path) < 2 || strings.ContainsAny(s, "?#") {
+			return errors.New("must name a file by its absolute path, such as sqlite:///var/lib/authserve/authserve.db, with nothing behind it")
+		}
+		return nil
+	case "postgres", "postgresql", "mysql":
+		return errNotAvailable
+	default:
+		return errors.New("must be a URL such as sqlite:///path")
+	}
+}
+
+// checkSMTPURL accepts smtp and smtps with a host.
+func checkSMTPURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" {
+		return errors.New("must be a URL such as smtp://user:password@host:587 or smtps://user:password@host:465")
+	}
+	return nil
+}
+
+// checkMailAddress accepts an address with or without a name (RFC 5322 section 3.4).
+func checkMailAddress(s string) error {
+	if _, err := mail.ParseAddress(s); err != nil {
+		return errors.New("must be a mail address such as Accounts <no-reply@example.com>")
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// dataDir is the directory of everything that one service keeps on disk. Its lock
+// makes sure that one service at a time serves from it; the command line works
+// beside a running service and does not take the lock.
+type dataDir struct{ path string }
+
+const (
+	lockFile = "authserve.lock"
+	keyFile  = "master.key"
+)
+
+// openDataDir makes the directory, readable by its owner alone.
+func openDataDir(path string) (dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return dataDir{}, fmt.Errorf("data directory: %w", err)
+	}
+	return dataDir{path: path}, nil
+}
+
+func (d dataDir) masterKey() string { return filepath.Join(d.path, keyFile) }
+
+// lock takes the directory for one service and returns what gives it back. The
+// kernel gives it back too when the process dies, however it dies.
+func (d dataDir) lock() (release func() error, err error) {
+	path := filepath.Join(d.path, lockFile)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's own setting
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // file descriptors are small
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		owner, _ := os.ReadFile(path) //nolint:gosec // as above
+		_ = f.Close()
+		return nil, fmt.Errorf("another authserve (process %s) is serving from the data directory %s: stop it, or choose another directory with --data-dir", printable(owner), d.path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := f.Truncate(0); err == nil { // for the reader of the refusal above
+		_, _ = fmt.Fprintf(f, "%d", os.Getpid())
+	}
+	return f.Close, nil
+}
+
+func printable(pid []byte) string {
+	for _, c := range pid {
+		if c < '0' || c > '9' {
+			return "unknown"
+		}
+	}
+	if len(pid) == 0 || len(pid) > 20 {
+		return "unknown"
+	}
+	return string(pid)
+}

@@ -1,0 +1,51 @@
+// Package e2e_test runs the true program as a process and speaks to it over real
+// HTTP. Every answer is held against docs/api/openapi.yaml.
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"authserve/bootstrap/harness"
+)
+
+// binary is the program under test, built once.
+var binary string //nolint:gochecknoglobals // set once, before the first test
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "authserve-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	if binary, err = harness.Build(context.Background(), dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// start runs a service of its own and makes sure that it ends well.
+func start(t *testing.T, extra ...string) *harness.Process {
+	t.Helper()
+	return startIn(t, t.TempDir(), extra...)
+}
+
+func startIn(t *testing.T, dir string, extra ...string) *harness.Process {
+	t.Helper()
+	p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir, extra...))
+	if err != nil {
+		t.Fatalf("start: %v", err)
+	}
+	t.Cleanup(func() {
+		if code, err := p.Terminate(); err != nil || code != 0 {
+			t.Errorf("the service ended with %d, %v; want 0\n%s", code, err, p.Log())
+		}
+	})
+	return p
+}

@@ -1,0 +1,183 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"go.uber.org/fx"
+
+	"authserve/adapters/inbound/cli"
+	"authserve/adapters/outbound/entstore"
+	"authserve/adapters/outbound/system"
+	"authserve/core/admin"
+	"authserve/core/domain"
+	"authserve/ports"
+)
+
+// Main is the whole program: it runs one command line, without the program's name,
+// and returns the exit code. SIGINT and SIGTERM end the command's context.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	p := program{stdout: stdout, stderr: stderr}
+	return cli.Run(ctx, p.actions(), cli.Streams{In: stdin, Out: stdout, Err: stderr}, args)
+}
+
+// program is what the commands of one process share.
+type program struct{ stdout, stderr io.Writer }
+
+func (p program) actions() cli.Actions {
+	return cli.Actions{
+		Settings:      ConfigFlags(),
+		Version:       buildVersion(),
+		Serve:         p.serve,
+		MigrateUp:     migration(ports.Migrator.Up),
+		MigrateDown:   migration(ports.Migrator.Down),
+		MigrateStatus: migration(ports.Migrator.Status),
+		CreateUser:    createUser,
+		CheckConfig:   checkConfiguration,
+		HealthURL:     healthURL,
+	}
+}
+
+// load reads the configuration as the command line says, with every check that
+// `serve` makes before it opens anything.
+func load(c cli.Config) (Config, []string, error) {
+	cfg, warnings, err := Load(LoadInput{Environ: os.Environ(), File: c.File, Flags: c.Flags})
+	if err != nil && !errors.As(err, new(Faults)) {
+		return Config{}, warnings, err
+	}
+	faults := append(cfg.Faults(), masterKeyFaults(cfg, system.Random{})...)
+	return cfg, warnings, faults.Err()
+}
+
+func checkConfiguration(_ context.Context, c cli.Config) (cli.ConfigReport, error) {
+	cfg, warnings, err := load(c)
+	return cli.ConfigReport{YAML: cfg.YAML(), Warnings: warnings}, err
+}
+
+func (p program) serve(ctx context.Context, c cli.Config) error {
+	cfg, warnings, err := load(c)
+	for _, w := range warnings {
+		_, _ = fmt.Fprintf(p.stderr, "warning: %s\n", w)
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	release, err := dir.lock()
+	if err != nil {
+		return err
+	}
+	app, err := New(WithConfig(cfg), WithLogWriter(p.stdout))
+	if err == nil {
+		err = app.run(ctx, func() error { return p.announce(app) })
+	}
+	return errors.Join(err, release())
+}
+
+// announce tells a developer what to try. Production has the log line.
+func (p program) announce(app *App) error {
+	if app.cfg.Env != Development || app.cfg.Log.Format != "console" {
+		return nil
+	}
+	base := "http://" + reachable(app.HTTPAddr())
+	_, err := fmt.Fprintf(p.stdout, `
+authserve listens on %[1]s (operations: http://%[2]s), data in %[3]s.
+
+Try it:
+  curl -s %[1]s/api/v1/auth/register -H 'Content-Type: application/json' \
+       -d '{"email":"ada@example.com","password":"correct horse battery staple"}'
+  curl -s %[1]s/api/v1/auth/login -H 'Content-Type: application/json' \
+       -d '{"identifier":"ada@example.com","password":"correct horse battery staple"}'
+
+The first administrator:  authserve user create --email you@example.com --role admin
+Stop with Ctrl-C.
+
+`, base, reachable(app.OpsAddr()), app.cfg.DataDir)
+	return err
+}
+
+// migration runs one method of the migrator of the configured store.
+func migration(run func(ports.Migrator, context.Context) ([]ports.Migration, error)) func(context.Context, cli.Config) ([]ports.Migration, error) {
+	return func(ctx context.Context, c cli.Config) ([]ports.Migration, error) {
+		cfg, _, err := load(c)
+		if err != nil {
+			return nil, err
+		}
+		entCfg, err := storeConfig(cfg)
+		if err != nil {
+			return nil, err
+		}
+		m, err := entstore.NewMigrator(entCfg)
+		if err != nil {
+			return nil, err
+		}
+		return run(m, ctx)
+	}
+}
+
+func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (domain.Account, error) {
+	cfg, _, err := load(c)
+	if err != nil {
+		return domain.Account{}, err
+	}
+	var created domain.Account
+	err = withCore(ctx, cfg, func(ctx context.Context, db database, s *admin.Service) (err error) {
+		if err := db.migrate(ctx, cfg.Database.Migrate); err != nil {
+			return fmt.Errorf("database schema: %w", err)
+		}
+		created, err = s.CreateAccount(ctx, n)
+		return err
+	})
+	return created, err
+}
+
+// withCore builds what administration needs, without listeners or workers, runs fn
+// as the operating-system user, and closes everything again.
+func withCore(ctx context.Context, cfg Config, fn func(context.Context, database, *admin.Service) error) error {
+	var db database
+	var service *admin.Service
+	opened := &closers{}
+	app := App{cfg: cfg}
+	if err := app.build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
+		return err
+	}
+	ctx = domain.WithActor(ctx, domain.Actor{Kind: domain.ActorOperator, ID: operator()})
+	return errors.Join(fn(ctx, db, service), opened.close())
+}
+
+// operator names the operating-system user for the audit log.
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
+}
+
+func healthURL(_ context.Context, c cli.Config) (string, error) {
+	cfg, _, err := load(c)
+	if err != nil {
+		return "", err
+	}
+	return cfg.HealthURL()
+}
+
+// discard is a log that nobody reads.
+type discard struct{}
+
+// Write implements io.Writer.
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// Sync implements zapcore.WriteSyncer.
+func (discard) Sync() error { return nil }

@@ -1,0 +1,122 @@
+package bootstrap
+
+import (
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+
+	"authserve/adapters/outbound/devmail"
+	"authserve/adapters/outbound/guard"
+	"authserve/adapters/outbound/jwt"
+	"authserve/adapters/outbound/passhash"
+	"authserve/adapters/outbound/seal"
+	"authserve/adapters/outbound/smtp"
+	"authserve/adapters/outbound/system"
+	"authserve/ports"
+)
+
+func outgoingModule() fx.Option {
+	return fx.Module("outgoing",
+		fx.Provide(
+			func() ports.Clock { return system.Clock{} },
+			func() ports.IDs { return system.IDs{} },
+			func() ports.Random { return system.Random{} },
+			func() ports.JWT { return jwt.New() },
+			newKeyring,
+			newRegistry, newBreakers,
+			newHasher,
+			newDeliverer, newMailer,
+		),
+	)
+}
+
+// breakers are the circuits, by the one fixed name each of them has.
+type breakers struct{ dbRead, dbWrite, hash, mail *guard.Circuit }
+
+func newRegistry(clock ports.Clock, tracers trace.TracerProvider, meters metric.MeterProvider) (*guard.Registry, ports.Breakers, error) {
+	r, err := guard.NewRegistry(clock, tracers, meters)
+	return r, r, err
+}
+
+func newBreakers(cfg Config, r *guard.Registry) (*breakers, error) {
+	b := &breakers{}
+	for _, c := range []struct {
+		name     string
+		settings CircuitConfig
+		circuit  **guard.Circuit
+	}{
+		{"db.read", cfg.Guard.DBRead, &b.dbRead},
+		{"db.write", cfg.Guard.DBWrite, &b.dbWrite},
+		{"hash", cfg.Guard.Hash, &b.hash},
+		{"mail", cfg.Guard.Mail, &b.mail},
+	} {
+		var err error
+		if *c.circuit, err = r.Circuit(c.name, guard.Settings(c.settings)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func newKeyring(cfg Config, random ports.Random) (ports.Sealer, error) {
+	keys, err := masterKeys(cfg, random)
+	if err != nil {
+		return nil, err
+	}
+	return seal.New(random, keys...)
+}
+
+func newHasher(cfg Config, o options, random ports.Random, b *breakers, opened *closers) (ports.Hasher, error) {
+	if o.hasher != nil {
+		return guard.Hasher(o.hasher, b.hash), nil
+	}
+	pool, err := passhash.New(hashConfig(cfg.Password), random)
+	if err != nil {
+		return nil, err
+	}
+	opened.add(func() error { pool.Close(); return nil })
+	return guard.Hasher(pool, b.hash), nil
+}
+
+func hashConfig(p PasswordConfig) passhash.Config {
+	return passhash.Config{
+		Algorithm:         p.Algorithm,
+		Argon2Memory:      uint32(p.Argon2MemoryKiB),  //nolint:gosec // the configuration bounds it
+		Argon2Time:        uint32(p.Argon2Time),       //nolint:gosec // as above
+		Argon2Parallelism: uint8(p.Argon2Parallelism), //nolint:gosec // as above
+		BcryptCost:        p.BcryptCost,
+		Workers:           p.Workers,
+		Queue:             p.Queue,
+	}
+}
+
+// deliverer is the chosen mailer as it is, before its guard; mailbox is set where
+// that is the developer mailbox.
+type deliverer struct {
+	ports.Mailer
+	mailbox ports.Mailbox
+}
+
+// newDeliverer chooses the mailer: the embedder's, SMTP, the developer mailbox, or
+// none, in which case the outbox keeps its messages.
+func newDeliverer(cfg Config, o options, clock ports.Clock) (deliverer, error) {
+	switch {
+	case o.mailer != nil:
+		return deliverer{Mailer: o.mailer}, nil
+	case !cfg.SMTP.URL.IsZero():
+		m, err := smtp.New(smtp.Config{URL: cfg.SMTP.URL, From: cfg.SMTP.From, Timeout: cfg.SMTP.Timeout})
+		return deliverer{Mailer: m}, err
+	case cfg.DeveloperMailbox():
+		box := devmail.New(clock)
+		return deliverer{Mailer: box, mailbox: box}, nil
+	default:
+		return deliverer{}, nil
+	}
+}
+
+func newMailer(d deliverer, b *breakers) ports.Mailer {
+	if d.Mailer == nil {
+		return nil
+	}
+	return guard.Mailer(d.Mailer, b.mail)
+}

@@ -1,0 +1,100 @@
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+
+	"authserve/adapters/outbound/entstore"
+	"authserve/adapters/outbound/guard"
+	"authserve/ports"
+)
+
+func storeModule() fx.Option {
+	return fx.Module("store", fx.Provide(openDatabase, newStore))
+}
+
+// database is the chosen store as it is, before any guard.
+type database struct {
+	ports.Store
+	migrator ports.Migrator // nil: the store has no schema
+	probes   []ports.Probe
+}
+
+// openDatabase chooses the store. It closes with the service.
+func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters metric.MeterProvider, opened *closers) (database, error) {
+	if o.store != nil {
+		return foreignDatabase(o.store, opened), nil
+	}
+	entCfg, err := storeConfig(cfg)
+	if err != nil {
+		return database{}, err
+	}
+	entCfg.TracerProvider, entCfg.MeterProvider = tracers, meters
+	s, err := entstore.Open(context.Background(), entCfg)
+	if err != nil {
+		return database{}, fmt.Errorf("open the database: %w", err)
+	}
+	opened.add(s.Close)
+	return database{Store: s, migrator: s.Migrator(), probes: s.Probes()}, nil
+}
+
+func foreignDatabase(s ports.Store, opened *closers) database {
+	db := database{Store: s}
+	if m, ok := s.(interface{ Migrator() ports.Migrator }); ok {
+		db.migrator = m.Migrator()
+	}
+	if p, ok := s.(interface{ Probes() []ports.Probe }); ok {
+		db.probes = p.Probes()
+	}
+	if c, ok := s.(io.Closer); ok {
+		opened.add(c.Close)
+	}
+	return db
+}
+
+func storeConfig(cfg Config) (entstore.Config, error) {
+	if _, err := openDataDir(cfg.DataDir); err != nil {
+		return entstore.Config{}, err
+	}
+	url, err := cfg.DatabaseURL()
+	if err != nil {
+		return entstore.Config{}, err
+	}
+	return entstore.Config{
+		URL:         url.Reveal(),
+		Synchronous: strings.ToUpper(cfg.Database.Synchronous),
+		Readers:     cfg.Database.Readers,
+		BusyTimeout: cfg.Database.BusyTimeout,
+	}, nil
+}
+
+func newStore(db database, b *breakers) ports.Store {
+	return guard.Store(db.Store, b.dbRead, b.dbWrite)
+}
+
+// migrate brings the schema to what this program needs, as configured.
+func (db database) migrate(ctx context.Context, mode MigrateMode) error {
+	if db.migrator == nil || mode == MigrateOff {
+		return nil
+	}
+	if mode == MigrateAuto {
+		_, err := db.migrator.Up(ctx)
+		return err
+	}
+	steps, err := db.migrator.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.AppliedAt.IsZero() {
+			return fmt.Errorf("the schema lacks migration %d (%s): run `authserve migrate up`, or set database.migrate to auto", s.Version, s.Name)
+		}
+	}
+	return nil
+}

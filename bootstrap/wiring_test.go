@@ -1,0 +1,206 @@
+package bootstrap_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"authserve/adapters/outbound/guard"
+	"authserve/adapters/outbound/memstore"
+	"authserve/bootstrap"
+	"authserve/ports/fake"
+)
+
+const masterKey = "mH3x0m0c1q0Z8s1o9y3i7vQ2nTfLr5wKbD6uXa4EpGk="
+
+// shippedConfigs are the configurations that the documents tell people to use.
+func shippedConfigs() map[string]map[string]string {
+	return map[string]map[string]string{
+		"development": {},
+		"development with SMTP and bcrypt": {
+			"AUTHSERVE_SMTP_URL": "smtp://127.0.0.1:2525?tls=none", "AUTHSERVE_SMTP_FROM": "auth@example.com",
+			"AUTHSERVE_PASSWORD_ALGORITHM": "bcrypt", "AUTHSERVE_TOKEN_ALGORITHM": "EdDSA",
+		},
+		"production": {
+			"AUTHSERVE_ENV": "production", "AUTHSERVE_MASTER_KEY": masterKey, "AUTHSERVE_ISSUER": "https://auth.example.com",
+			"AUTHSERVE_TRUSTED_PROXIES": "10.0.0.0/8",
+		},
+	}
+}
+
+func load(t *testing.T, variables map[string]string) bootstrap.Config {
+	t.Helper()
+	environ := []string{"AUTHSERVE_DATA_DIR=" + t.TempDir(), "AUTHSERVE_HTTP_ADDR=127.0.0.1:0", "AUTHSERVE_OPS_ADDR=127.0.0.1:0"}
+	for name, value := range variables {
+		environ = append(environ, name+"="+value)
+	}
+	cfg, _, err := bootstrap.Load(bootstrap.LoadInput{Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestEveryShippedConfigurationStartsAndStopsWithoutATrace(t *testing.T) { //nolint:paralleltest // counts goroutines
+	for name, variables := range shippedConfigs() {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // as above
+			before := goleak.IgnoreCurrent()
+			app, err := bootstrap.New(bootstrap.WithConfig(load(t, variables)), bootstrap.WithLogWriter(io.Discard))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := app.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, url := range []string{"http://" + app.HTTPAddr() + "/healthz", "http://" + app.OpsAddr() + "/readyz"} {
+				if got := get(t, url); got != http.StatusOK {
+					t.Errorf("%s = %d; want 200", url, got)
+				}
+			}
+			if err := app.Stop(context.Background()); err != nil {
+				t.Errorf("stop: %v", err)
+			}
+			ignore := []goleak.Option{before}
+			for _, f := range guard.Goroutines() { // two a circuit, for ever: see the package
+				ignore = append(ignore, goleak.IgnoreAnyFunction(f))
+			}
+			goleak.VerifyNone(t, ignore...)
+		})
+	}
+}
+
+func get(t *testing.T, url string) int {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	return answer.StatusCode
+}
+
+func TestTheGraphOfConstructorsIsWhole(t *testing.T) {
+	t.Parallel()
+	if err := bootstrap.ValidateWiring(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryOutgoingPortIsGuarded(t *testing.T) {
+	t.Parallel()
+	out, err := bootstrap.OutgoingPorts(load(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) != 3 {
+		t.Errorf("%d outgoing ports; want store, hasher, mailer", len(out))
+	}
+	for name, kind := range out {
+		if !strings.HasPrefix(kind, "guard.") {
+			t.Errorf("%s reaches the core as %s; want a guard type", name, kind)
+		}
+	}
+}
+
+func TestReplacedPortsAreUsedAndGuarded(t *testing.T) {
+	t.Parallel()
+	app, err := bootstrap.New(
+		bootstrap.WithConfig(load(t, nil)), bootstrap.WithLogWriter(io.Discard),
+		bootstrap.WithStore(memstore.New()), bootstrap.WithHasher(fake.NewHasher()), bootstrap.WithMailer(&fake.Mailer{}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := app.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := get(t, "http://"+app.HTTPAddr()+"/healthz"); got != http.StatusOK {
+		t.Errorf("healthz = %d", got)
+	}
+}
+
+func TestTakenPortFailsBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	taken, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // a listener of the test
+	cfg := load(t, nil)
+	cfg.Ops.Addr = taken.Addr().String()
+	if _, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard)); err == nil || !strings.Contains(err.Error(), cfg.Ops.Addr) {
+		t.Errorf("error = %v; want the taken address named", err)
+	}
+}
+
+func TestFailedStartSaysWhyAndCleansUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, cfg *bootstrap.Config)
+		want  string
+	}{
+		"another master key than the one that sealed": {func(t *testing.T, cfg *bootstrap.Config) {
+			t.Helper()
+			run(t, *cfg)
+			if err := os.Remove(filepath.Join(cfg.DataDir, "master.key")); err != nil {
+				t.Fatal(err)
+			}
+		}, "master key"},
+		"schema behind and not to be migrated": {func(_ *testing.T, cfg *bootstrap.Config) {
+			cfg.Database.Migrate = bootstrap.MigrateCheck
+		}, "migrate up"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := load(t, nil)
+			c.spoil(t, &cfg)
+			app, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := app.Start(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("start: %v; want a word about %q", err, c.want)
+			}
+			client := http.Client{}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+app.HTTPAddr(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := client.Do(r); err == nil {
+				_ = answer.Body.Close()
+				t.Error("a service that failed to start still listens")
+			}
+		})
+	}
+}
+
+// run starts and stops a service once.
+func run(t *testing.T, cfg bootstrap.Config) {
+	t.Helper()
+	app, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(app.Start(t.Context()), app.Stop(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+}
