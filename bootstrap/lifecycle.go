@@ -62,7 +62,7 @@ func (s *service) start(ctx context.Context) (err error) {
 	if err := s.p.Tokens.EnsureKeys(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	s.p.Worker.Start()
+	s.p.Worker.Start() //nolint:contextcheck // the tasks outlive the start
 	s.serve(s.p.Listeners.ops, s.p.Handlers.ops)
 	s.serve(s.p.Listeners.http, s.p.Handlers.http)
 	s.p.Readiness.open.Store(true)

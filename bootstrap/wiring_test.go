@@ -50,8 +50,8 @@ func load(t *testing.T, variables map[string]string) bootstrap.Config {
 }
 
 func TestEveryShippedConfigurationStartsAndStopsWithoutATrace(t *testing.T) { //nolint:paralleltest // counts goroutines
-	for name, variables := range shippedConfigs() {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // as above
+	for name, variables := range shippedConfigs() { //nolint:paralleltest // as above
+		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			app, err := bootstrap.New(bootstrap.WithConfig(load(t, variables)), bootstrap.WithLogWriter(io.Discard))
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // contract is the specification, read once.
-var contract = sync.OnceValues(func() (routers.Router, error) { //nolint:gochecknoglobals // immutable
+var contract = sync.OnceValues(func() (routers.Router, error) {
 	spec, err := openapi3.NewLoader().LoadFromFile(harness.SpecPath())
 	if err != nil {
 		return nil, err

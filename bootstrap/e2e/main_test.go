@@ -8,11 +8,12 @@ import (
 	"os"
 	"testing"
 
+	_ "authserve/bootstrap" // the program is an input of these tests, for the test cache too
 	"authserve/bootstrap/harness"
 )
 
 // binary is the program under test, built once.
-var binary string //nolint:gochecknoglobals // set once, before the first test
+var binary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 

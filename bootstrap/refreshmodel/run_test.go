@@ -48,12 +48,12 @@ type machine struct {
 
 func (m *machine) pick(rt *rapid.T) *client {
 	if len(m.clients) == 0 {
-		m.login(rt)
+		m.login()
 	}
 	return m.clients[rapid.IntRange(0, len(m.clients)-1).Draw(rt, "client")]
 }
 
-func (m *machine) login(rt *rapid.T) {
+func (m *machine) login() {
 	if len(m.clients) >= 4 {
 		return
 	}
@@ -141,7 +141,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 	key := rapid.SampledFrom(retryKeys)
 	return map[string]func(*rapid.T){
 		"":      m.checkAccess,
-		"login": m.login,
+		"login": func(*rapid.T) { m.login() },
 		"refresh": func(rt *rapid.T) {
 			c := m.pick(rt)
 			m.present(rt, c, c.current, key.Draw(rt, "key"), 1)

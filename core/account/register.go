@@ -40,7 +40,6 @@ var (
 	errUsernameTaken = domain.NewError(domain.KindConflict, domain.CodeUsernameTaken, "An account with this username exists.")
 	errKeyReused     = domain.NewError(domain.KindInvalid, domain.CodeIdempotencyMismatch, "This Idempotency-Key was used with another body.")
 	errCallUnderWay  = domain.NewError(domain.KindConflict, domain.CodeIdempotencyInFlight, "A call with this Idempotency-Key is under way.").WithRetryAfter(time.Second)
-	errReservedName  = domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."}
 )
 
 // scopeRegister keeps the keys of this call apart from those of others.
@@ -54,7 +53,7 @@ const scopeRegister = "register\x00anonymous\x00"
 func (s *Service) Register(ctx context.Context, r Registration) (domain.Account, error) {
 	draft, fields := s.check(r)
 	if draft.username.IsReserved() {
-		fields = append(fields, errReservedName)
+		fields = append(fields, domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."})
 	}
 	if r.IdempotencyKey != "" {
 		fields = append(fields, domain.FieldsOf(domain.CheckIdempotencyKey(r.IdempotencyKey, 1))...)

@@ -39,17 +39,17 @@ func ParseUsername(s string) (Username, error) {
 	return Username{Name: s, Canonical: canonical}, nil
 }
 
-// IsReserved reports whether a reader could take the name for the service itself.
-// Such names are not for self-registration; an operator may give them.
-func (u Username) IsReserved() bool { return reservedUsernames[u.Canonical] }
-
-// reservedUsernames are names that a reader could take for the service itself
-// (RFC 2142 mailbox names and the words of our own paths).
-var reservedUsernames = map[string]bool{
-	"abuse": true, "admin": true, "administrator": true, "api": true, "audit": true, "auditor": true,
-	"auth": true, "authserve": true, "daemon": true, "help": true, "hostmaster": true, "info": true,
-	"login": true, "logout": true, "me": true, "moderator": true, "noc": true, "noreply": true,
-	"no-reply": true, "null": true, "oauth2": true, "operator": true, "owner": true, "postmaster": true,
-	"root": true, "security": true, "staff": true, "support": true, "sysadmin": true, "system": true,
-	"undefined": true, "user": true, "users": true, "webmaster": true, "well-known": true, "www": true,
+// IsReserved reports whether a reader could take the name for the service itself:
+// the mailbox names of RFC 2142 and the words of our own paths. Such names are not
+// for self-registration; an operator may give them.
+func (u Username) IsReserved() bool {
+	switch u.Canonical {
+	case "abuse", "admin", "administrator", "api", "audit", "auditor", "auth", "authserve", "daemon", "help", "hostmaster",
+		"info", "login", "logout", "me", "moderator", "no-reply", "noc", "noreply", "null", "oauth2", "operator", "owner",
+		"postmaster", "root", "security", "staff", "support", "sysadmin", "system", "undefined", "user", "users",
+		"webmaster", "well-known", "www":
+		return true
+	default:
+		return false
+	}
 }

@@ -17,7 +17,7 @@ import (
 
 const email = "ada@example.com"
 
-func attempt(w *world.World, t *testing.T, identifier, password string) (domain.TokenPair, error) {
+func attempt(t *testing.T, w *world.World, identifier, password string) (domain.TokenPair, error) {
 	t.Helper()
 	return w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: identifier, Password: domain.NewSecret(password)})
 }
@@ -31,7 +31,7 @@ func TestLoginByEmailOrUsernameInAnyCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, identifier := range []string{"Ada@Example.com", "ada@EXAMPLE.com", "ada.l", "ADA.L"} {
-		pair, err := attempt(w, t, identifier, world.Password)
+		pair, err := attempt(t, w, identifier, world.Password)
 		if err != nil {
 			t.Errorf("%s: %v", identifier, err)
 			continue
@@ -62,7 +62,7 @@ func TestRefusalsLookAndCostTheSame(t *testing.T) {
 		"password without a byte": {email, world.Password[:len(world.Password)-1]},
 	} {
 		before := w.Hasher.Verifies()
-		_, err := attempt(w, t, c.identifier, c.password)
+		_, err := attempt(t, w, c.identifier, c.password)
 		var got *domain.Error
 		if !errors.As(err, &got) || got.Code != domain.CodeInvalidCredentials || got.Message != "The identifier or the password is wrong." {
 			t.Errorf("%s: %v; want the one refusal", name, err)
@@ -91,7 +91,7 @@ func disable(t *testing.T, w *world.World, id domain.ID) {
 func TestMissingFieldsAreNamed(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
-	_, err := attempt(w, t, "", "")
+	_, err := attempt(t, w, "", "")
 	if fields := domain.FieldsOf(err); domain.CodeOf(err) != domain.CodeValidation || len(fields) != 2 {
 		t.Errorf("error %v with %v; want both fields", err, fields)
 	}
@@ -103,19 +103,19 @@ func TestTroubleIsNeverAWrongPassword(t *testing.T) {
 	w := world.New(t, world.WithStore(store))
 	w.Register(t, email)
 	store.FailView(ports.ErrUnavailable)
-	if _, err := attempt(w, t, email, world.Password); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
+	if _, err := attempt(t, w, email, world.Password); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
 		t.Errorf("reading fails: %v", err)
 	}
 	store.FailCommit(ports.ErrUnavailable)
-	if _, err := attempt(w, t, email, world.Password); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
+	if _, err := attempt(t, w, email, world.Password); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
 		t.Errorf("writing fails: %v", err)
 	}
 	store.FailUpdate(ports.ErrUnavailable)
-	if _, err := attempt(w, t, email, "a wrong password, surely"); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
+	if _, err := attempt(t, w, email, "a wrong password, surely"); domain.CodeOf(err) != domain.CodeDependencyUnavailable {
 		t.Errorf("auditing a failure fails: %v", err)
 	}
 	w.Hasher.Fail(ports.ErrOverloaded)
-	if _, err := attempt(w, t, email, world.Password); domain.CodeOf(err) != domain.CodeOverloaded {
+	if _, err := attempt(t, w, email, world.Password); domain.CodeOf(err) != domain.CodeOverloaded {
 		t.Errorf("hashing is overloaded: %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestPasswordChangeDuringLoginWins(t *testing.T) {
 	release := w.Hasher.Block()
 	var group sync.WaitGroup
 	var err error
-	group.Go(func() { _, err = attempt(w, t, email, world.Password) })
+	group.Go(func() { _, err = attempt(t, w, email, world.Password) })
 	for w.Hasher.Verifies() == 0 { // the login has read the old password and is checking it
 		if t.Context().Err() != nil {
 			t.Fatal("the login never reached the hasher")
