@@ -19,7 +19,8 @@ type Accounts interface {
 	ByEmail(ctx context.Context, canonical string) (domain.Account, error)
 	// ByUsername finds by domain.Username.Canonical. Errors: ErrNotFound.
 	ByUsername(ctx context.Context, canonical string) (domain.Account, error)
-	// Update replaces the account a.ID where its version is still from. Errors:
+	// Update replaces the account a.ID, all but LastLoginAt, where its version is
+	// still from. Errors:
 	// ErrStale when the version differs or the account is gone, Conflict as Create.
 	Update(ctx context.Context, a domain.Account, from domain.AccountVersion) error
 	// RecordLogin sets LastLoginAt where authGeneration and credential are still

@@ -99,11 +99,6 @@ func (s accounts) Update(ctx context.Context, a domain.Account, from domain.Acco
 	} else {
 		update.SetEmailVerifiedAt(domain.Instant(a.EmailVerifiedAt))
 	}
-	if a.LastLoginAt.IsZero() {
-		update.ClearLastLoginAt()
-	} else {
-		update.SetLastLoginAt(domain.Instant(a.LastLoginAt))
-	}
 	changed, err := update.Save(ctx)
 	if err != nil {
 		return s.fault(ctx, err)

@@ -63,6 +63,7 @@ func (s accounts) Update(ctx context.Context, a domain.Account, from domain.Acco
 	}
 	s.data.emails.remove(s.tx, kept.Email.Canonical)
 	s.data.usernames.remove(s.tx, kept.Username.Canonical)
+	a.LastLoginAt = kept.LastLoginAt
 	s.write(a)
 	return nil
 }
