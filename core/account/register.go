@@ -65,11 +65,6 @@ func (s *Service) Register(ctx context.Context, r Registration) (domain.Account,
 	if err != nil {
 		return domain.Account{}, err
 	}
-	if record != nil {
-		if earlier, found, err := s.earlier(ctx, *record); err != nil || found {
-			return earlier, err
-		}
-	}
 	return s.create(ctx, draft, []domain.Role{domain.RoleUser}, record)
 }
 
@@ -108,8 +103,8 @@ func (s *Service) check(r Registration) (draft, []domain.FieldError) {
 }
 
 func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, record *domain.IdempotencyRecord) (domain.Account, error) {
-	if err := s.checkFree(ctx, d); err != nil {
-		return domain.Account{}, err
+	if earlier, found, err := s.lookBefore(ctx, d, record); err != nil || found {
+		return earlier, err
 	}
 	hash, err := s.hasher.Hash(ctx, d.password)
 	if err != nil {
@@ -138,10 +133,17 @@ func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, reco
 	return account, explain(err)
 }
 
-// checkFree spares the cost of a hash where the answer is plain already. The race
-// is decided by the unique indexes.
-func (s *Service) checkFree(ctx context.Context, d draft) error {
-	return s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+// lookBefore finds the account that a call with the same Idempotency-Key created,
+// or spares the cost of a hash where the answer is a conflict already. It is one
+// View, so that a call which commits meanwhile is seen with its key or not at all.
+// The race is decided by the unique indexes.
+func (s *Service) lookBefore(ctx context.Context, d draft, record *domain.IdempotencyRecord) (earlier domain.Account, found bool, err error) {
+	err = s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if record != nil {
+			if earlier, found, err = s.earlier(ctx, tx, *record); err != nil || found {
+				return err
+			}
+		}
 		if _, err := tx.Accounts().ByEmail(ctx, d.email.Canonical); !errors.Is(err, ports.ErrNotFound) {
 			return taken(err, errEmailTaken)
 		}
@@ -153,6 +155,7 @@ func (s *Service) checkFree(ctx context.Context, d draft) error {
 		}
 		return nil
 	})
+	return earlier, found, err
 }
 
 func taken(err error, conflict *domain.Error) error {
@@ -211,23 +214,17 @@ func (r Registration) canonical() []byte {
 }
 
 // earlier finds the account that the same key created before.
-func (s *Service) earlier(ctx context.Context, wanted domain.IdempotencyRecord) (domain.Account, bool, error) {
-	var account domain.Account
-	found := false
-	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
-		record, err := tx.Idempotency().ByKey(ctx, wanted.Key)
-		if errors.Is(err, ports.ErrNotFound) || err == nil && !s.clock.Now().Before(record.ExpiresAt) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if subtle.ConstantTimeCompare(record.Body, wanted.Body) != 1 {
-			return errKeyReused
-		}
-		found = true
-		account, err = tx.Accounts().ByID(ctx, record.Resource)
-		return err
-	})
-	return account, found, err
+func (s *Service) earlier(ctx context.Context, tx ports.Tx, wanted domain.IdempotencyRecord) (domain.Account, bool, error) {
+	record, err := tx.Idempotency().ByKey(ctx, wanted.Key)
+	if errors.Is(err, ports.ErrNotFound) || err == nil && !s.clock.Now().Before(record.ExpiresAt) {
+		return domain.Account{}, false, nil
+	}
+	if err != nil {
+		return domain.Account{}, false, err
+	}
+	if subtle.ConstantTimeCompare(record.Body, wanted.Body) != 1 {
+		return domain.Account{}, false, errKeyReused
+	}
+	account, err := tx.Accounts().ByID(ctx, record.Resource)
+	return account, true, err
 }

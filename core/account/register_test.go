@@ -174,7 +174,7 @@ func TestParallelCallsWithOneIdempotencyKey(t *testing.T) {
 	seen := map[domain.ID]bool{}
 	for i, err := range errs {
 		switch domain.CodeOf(err) {
-		case domain.CodeIdempotencyInFlight, domain.CodeEmailTaken:
+		case domain.CodeIdempotencyInFlight:
 		default:
 			if err != nil {
 				t.Errorf("unexpected: %v", err)

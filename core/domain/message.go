@@ -34,13 +34,15 @@ type Message struct {
 	State     MessageState
 	CreatedAt time.Time
 	// Attempt counts the claims so far. A claim's number is its claimant's proof
-	// that the message is still its own.
+	// that the message is still its own; it says nothing about trouble.
 	Attempt int
+	// Failures counts the attempts that failed and were to be repeated.
+	Failures int
 	// DueAt is when the message may be claimed next: its creation, the end of the
-	// present claim's lease, or the end of a pause after a failure.
+	// present claim's lease, or the instant that it was given back until.
 	DueAt     time.Time
 	SettledAt time.Time // when it was sent or abandoned; zero while pending
-	LastError string    // why the last attempt failed, without addresses or secrets
+	LastError string    // why the last failed attempt did, without addresses or secrets
 }
 
 // NewTheftNotice makes the message about a session that ended because an old
@@ -53,7 +55,8 @@ func NewTheftNotice(id ID, account Account, session Session, now time.Time) Mess
 		Text: "We ended the session of your account that began on " + session.CreatedAt.Format("2 January 2006 at 15:04 UTC") + ".\n\n" +
 			"Somebody presented an outdated copy of its refresh token. This happens when a token was copied, " +
 			"and sometimes when a device restores an old backup.\n\n" +
-			"Please sign in again on that device. If you do not recognise the session, change your password.\n",
+			"Please sign in again on that device. If you do not recognise the session, somebody may have got hold of " +
+			"your password or of a device: tell the people who run this service.\n",
 		State: MessagePending, CreatedAt: Instant(now), DueAt: Instant(now),
 	}
 }

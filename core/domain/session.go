@@ -24,7 +24,7 @@ const (
 type Session struct {
 	ID                ID
 	AccountID         ID
-	Generation        int64 // the account's AuthGeneration when it was granted
+	Generation        int64 // the account's AuthGeneration that it is good for
 	ClientID          string
 	AuthMethods       []string // RFC 8176 values of the login
 	IP                string

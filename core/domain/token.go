@@ -21,6 +21,10 @@ type Claims struct {
 	AuthGeneration int64
 }
 
+// FirstPartyScope is the scope of tokens from the first-party login: whatever the
+// owner of the account may do with it.
+const FirstPartyScope = "account"
+
 // FirstPartyClient is the client_id of tokens from the first-party login.
 const FirstPartyClient = "first-party"
 

@@ -17,7 +17,7 @@ type ring struct {
 	loadedAt  time.Time
 }
 
-// read makes a new ring of the stored keys. The caller holds s.loading.
+// read makes a new ring of the stored keys. The caller has s.loading.
 func (s *Service) read(ctx context.Context) (*ring, error) {
 	var keys []domain.SigningKey
 	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
@@ -52,10 +52,13 @@ var errNoActiveKey = domain.NewError(domain.KindInternal, "no_active_key", "Ther
 func (s *Service) signer(ctx context.Context, k domain.SigningKey) (ports.TokenSigner, error) {
 	private, err := s.sealer.Open(ctx, ports.PurposeSeal, k.SealedPrivate, []byte(k.ID))
 	if err != nil {
-		return nil, fmt.Errorf("open the private half (is the master key the one that sealed it?): %w", err)
+		return nil, errSealed.Wrap(err)
 	}
 	return s.codec.Signer(k.ID, k.Algorithm, private)
 }
+
+var errSealed = domain.NewError(domain.KindInternal, "signing_key_sealed",
+	"The signing key cannot be opened: the master key is not the one that sealed it. Start with that one, or with both, the new one first.")
 
 func (s *Service) generate(ctx context.Context, state domain.KeyState) (domain.SigningKey, error) {
 	private, public, err := s.codec.Generate(ctx, s.cfg.Algorithm)

@@ -13,7 +13,14 @@ import (
 // another replica changed them first.
 const guardAttempts = 5
 
-// EnsureKeys makes sure that there are one active key and one next key of the
+// PublishedMaxAge is how long clients may keep the published keys. A next key waits
+// for publishedFor before it signs, so that each of them has seen it.
+const (
+	PublishedMaxAge = 5 * time.Minute
+	publishedFor    = PublishedMaxAge + ringMaxAge
+)
+
+// EnsureKeys makes sure that there are one active key, and one next key of the
 // configured algorithm, and loads the ring. Safe to call from many replicas at
 // once: one of them makes the keys.
 func (s *Service) EnsureKeys(ctx context.Context) error {
@@ -108,20 +115,17 @@ func (s *Service) apply(ctx context.Context, tx ports.Tx, st step) error {
 	return tx.Audit().Append(ctx, domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), action, "", now, detail))
 }
 
-// planMissing creates what the configured algorithm lacks. Keys of another
-// algorithm stop signing at once; those that never signed go.
+// planMissing creates what the configured algorithm lacks. The active key stays,
+// whatever its algorithm: a key signs only after it was published as the next one.
 func (s *Service) planMissing(ctx context.Context, keys []domain.SigningKey) ([]step, error) {
 	var steps []step
 	present := map[domain.KeyState]bool{}
 	for _, k := range keys {
-		switch {
-		case k.Algorithm == s.cfg.Algorithm:
-			present[k.State] = true
-		case k.State == domain.KeyActive:
-			steps = append(steps, step{key: k, to: domain.KeyRetired})
-		case k.State == domain.KeyNext:
-			steps = append(steps, step{key: k, remove: true})
+		if k.State == domain.KeyNext && k.Algorithm != s.cfg.Algorithm {
+			steps = append(steps, step{key: k, remove: true}) // it never signed
+			continue
 		}
+		present[k.State] = true
 	}
 	for _, state := range []domain.KeyState{domain.KeyActive, domain.KeyNext} {
 		if present[state] {
@@ -136,8 +140,8 @@ func (s *Service) planMissing(ctx context.Context, keys []domain.SigningKey) ([]
 	return steps, nil
 }
 
-// planDue rotates when the active key is old enough, and only onto a next key
-// that every replica and every client that follows the JWKS can have seen.
+// planDue rotates when the active key is old enough or of another algorithm than
+// the configured one, and only onto a next key that was published for long enough.
 func (s *Service) planDue(ctx context.Context, keys []domain.SigningKey, every time.Duration) ([]step, error) {
 	now := s.clock.Now()
 	var steps []step
@@ -150,13 +154,15 @@ func (s *Service) planDue(ctx context.Context, keys []domain.SigningKey, every t
 			next = &keys[i]
 		case domain.KeyRetired:
 			// The last token it signed, as late as a replica with an old ring could.
-			if now.Sub(k.StateSince) > s.cfg.AccessTTL+s.cfg.Leeway+2*ringMaxAge {
+			if now.Sub(k.StateSince) > s.cfg.AccessTTL+s.cfg.Leeway+ringMaxAge {
 				steps = append(steps, step{key: k, remove: true})
 			}
 		}
 	}
-	due := every > 0 && active != nil && next != nil && now.Sub(active.StateSince) >= every && now.Sub(next.CreatedAt) > 2*ringMaxAge
-	if !due {
+	if active == nil || next == nil || now.Sub(next.CreatedAt) < publishedFor {
+		return steps, nil
+	}
+	if old := every > 0 && now.Sub(active.StateSince) >= every; !old && active.Algorithm == s.cfg.Algorithm {
 		return steps, nil
 	}
 	fresh, err := s.generate(ctx, domain.KeyNext)

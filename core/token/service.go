@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,8 +11,10 @@ import (
 )
 
 const (
-	// ringMaxAge is how old the ring in memory may get before it is read again.
-	ringMaxAge = time.Minute
+	// ringFresh is how old the ring in memory may get before somebody reads it
+	// again, and ringMaxAge how old it may be for signing: RotateIfDue counts on it.
+	ringFresh  = time.Minute
+	ringMaxAge = 2 * time.Minute
 	// unknownKeyPause bounds how often tokens of unknown keys cause a reading.
 	unknownKeyPause = 10 * time.Second
 )
@@ -37,20 +38,20 @@ type Service struct {
 	cfg    Config
 
 	ring     atomic.Pointer[ring]
-	loading  sync.Mutex
+	loading  chan struct{} // a mutex whose waiting ends with a context
 	verified *verified
 }
 
 // New makes a service without keys; call EnsureKeys before Mint and Verify.
 func New(store ports.Store, codec ports.JWT, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, cfg Config) *Service {
-	return &Service{store: store, codec: codec, sealer: sealer, clock: clock, ids: ids, cfg: cfg, verified: newVerified()}
+	return &Service{store: store, codec: codec, sealer: sealer, clock: clock, ids: ids, cfg: cfg, loading: make(chan struct{}, 1), verified: newVerified()}
 }
 
 // Mint signs an access token for the session. It expires after AccessTTL, or with
 // the session where that is earlier.
 func (s *Service) Mint(ctx context.Context, account domain.Account, session domain.Session) (domain.Secret, time.Duration, error) {
 	r, err := s.current(ctx)
-	if err != nil {
+	if err != nil { // not even the old ring: its key may be gone elsewhere
 		return domain.Secret{}, 0, err
 	}
 	now := s.clock.Now()
@@ -65,6 +66,7 @@ func (s *Service) Mint(ctx context.Context, account domain.Account, session doma
 		TokenID:        s.ids.New(),
 		SessionID:      session.ID,
 		ClientID:       session.ClientID,
+		Scope:          domain.FirstPartyScope,
 		Roles:          account.Roles,
 		AuthTime:       session.CreatedAt,
 		AuthMethods:    session.AuthMethods,
@@ -77,12 +79,12 @@ func (s *Service) Mint(ctx context.Context, account domain.Account, session doma
 // times. Whether its session still lives is for core/session to say. Errors:
 // domain.CodeTokenExpired, domain.CodeInvalidToken.
 func (s *Service) Verify(ctx context.Context, token string) (domain.Claims, error) {
-	r, err := s.current(ctx)
+	r, err := s.known(ctx)
 	if err != nil {
 		return domain.Claims{}, err
 	}
 	sum := sha256.Sum256([]byte(token))
-	if t, ok := s.verified.find(sum); ok && r.verifiers[t.key] == t.by && t.current(s.clock.Now()) {
+	if t, ok := s.verified.find(sum); ok && t.ring == r && t.current(s.clock.Now()) {
 		return t.claims, nil
 	}
 	kid, err := s.codec.KeyID(token)
@@ -90,7 +92,7 @@ func (s *Service) Verify(ctx context.Context, token string) (domain.Claims, erro
 		return domain.Claims{}, err
 	}
 	verifier, known := r.verifiers[kid]
-	if !known && s.clock.Now().Sub(r.loadedAt) >= unknownKeyPause {
+	if !known && s.age(r) >= unknownKeyPause {
 		if r, err = s.load(ctx, r); err != nil {
 			return domain.Claims{}, err
 		}
@@ -103,7 +105,7 @@ func (s *Service) Verify(ctx context.Context, token string) (domain.Claims, erro
 		Issuer: s.cfg.Issuer, Audience: s.cfg.Audience, Now: s.clock.Now(), Leeway: s.cfg.Leeway,
 	})
 	if err == nil {
-		s.verified.add(sum, verifiedToken{claims: claims, key: kid, by: verifier})
+		s.verified.add(sum, verifiedToken{claims: claims, ring: r})
 	}
 	return claims, err
 }
@@ -112,36 +114,63 @@ var errUnknownKey = domain.NewError(domain.KindUnauthenticated, domain.CodeInval
 
 // PublicKeys returns the keys to publish, without their private halves.
 func (s *Service) PublicKeys(ctx context.Context) ([]domain.SigningKey, error) {
-	r, err := s.current(ctx)
+	r, err := s.known(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return r.public, nil
 }
 
-// Algorithm is the configured signature algorithm.
-func (s *Service) Algorithm() domain.Algorithm { return s.cfg.Algorithm }
-
-// current returns the ring, read again when it is old. A failed re-reading leaves
-// the old ring in use: the keys in memory are still good.
+// current returns a ring that is young enough for signing.
 func (s *Service) current(ctx context.Context) (*ring, error) {
 	r := s.ring.Load()
 	if r == nil {
 		return s.load(ctx, nil)
 	}
-	if s.clock.Now().Sub(r.loadedAt) >= ringMaxAge && s.loading.TryLock() {
-		defer s.loading.Unlock()
+	switch age := s.age(r); {
+	case age < ringFresh:
+		return r, nil
+	case age >= ringMaxAge:
+		return s.load(ctx, r)
+	}
+	select {
+	case s.loading <- struct{}{}: // one caller reads, the others go on meanwhile
+		defer func() { <-s.loading }()
 		if fresh, err := s.read(ctx); err == nil {
 			return fresh, nil
 		}
+	default:
 	}
 	return r, nil
 }
 
+// known returns the current ring or, when it cannot be read, the last one: the
+// public keys in it are still good for verifying.
+func (s *Service) known(ctx context.Context) (*ring, error) {
+	r, err := s.current(ctx)
+	if last := s.ring.Load(); err != nil && last != nil {
+		return last, nil
+	}
+	return r, err
+}
+
+// age is how long ago the ring was read. When the clock was set back meanwhile, it
+// is too old.
+func (s *Service) age(r *ring) time.Duration {
+	if age := s.clock.Now().Sub(r.loadedAt); age >= 0 {
+		return age
+	}
+	return ringMaxAge
+}
+
 // load reads the ring unless somebody else replaced stale while we waited.
 func (s *Service) load(ctx context.Context, stale *ring) (*ring, error) {
-	s.loading.Lock()
-	defer s.loading.Unlock()
+	select {
+	case s.loading <- struct{}{}:
+		defer func() { <-s.loading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if r := s.ring.Load(); r != nil && r != stale {
 		return r, nil
 	}

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -158,20 +159,160 @@ func TestStoreTroubleLeavesKnownKeysInUse(t *testing.T) {
 	}
 }
 
-func TestChangedAlgorithmMakesNewKeys(t *testing.T) {
+func TestChangedAlgorithmIsPublishedBeforeItSigns(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
 	w.Register(t, email)
 	old := w.Login(t, email)
+	who := identity(t, w, old)
 	changed := replicaOf(w, w.Store, domain.ES256)
 	if err := changed.EnsureKeys(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := states(t, w); got[domain.KeyActive] != 1 || got[domain.KeyNext] != 1 || got[domain.KeyRetired] != 1 {
-		t.Errorf("keys = %v; want new active and next, the old active retired", got)
+	mint := func() domain.Secret {
+		t.Helper()
+		access, _, err := changed.Mint(t.Context(), who.Account, who.Session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return access
 	}
-	if _, err := changed.Verify(t.Context(), old.Access.Reveal()); err != nil {
-		t.Errorf("a token of the old algorithm: %v; want good until it expires", err)
+	if _, err := w.Tokens.Verify(t.Context(), mint().Reveal()); err != nil {
+		t.Errorf("a token minted right after the change, at another replica: %v", err)
+	}
+	w.Clock.Advance(token.PublishedMaxAge)
+	if rotated, err := changed.RotateIfDue(t.Context(), 0); err != nil || rotated {
+		t.Errorf("rotated %v, %v before every client can have seen the key", rotated, err)
+	}
+	w.Clock.Advance(2 * time.Minute)
+	if rotated, err := changed.RotateIfDue(t.Context(), 0); err != nil || !rotated {
+		t.Fatalf("rotated %v, %v; want the new algorithm in use, also where rotation by age is off", rotated, err)
+	}
+	if got := states(t, w); got[domain.KeyActive] != 1 || got[domain.KeyNext] != 1 || got[domain.KeyRetired] != 1 {
+		t.Errorf("keys = %v; want one in each state", got)
+	}
+	for name, access := range map[string]domain.Secret{"old": old.Access, "new": mint()} {
+		if _, err := w.Tokens.Verify(t.Context(), access.Reveal()); err != nil {
+			t.Errorf("a token of the %s algorithm at another replica: %v", name, err)
+		}
+	}
+}
+
+func identity(t *testing.T, w *world.World, pair domain.TokenPair) domain.Identity {
+	t.Helper()
+	who, err := w.Sessions.Authenticate(t.Context(), pair.Access.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return who
+}
+
+func TestRetiredKeyOutlivesWhatItSigned(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Clock.Advance(every)
+	if _, err := w.Tokens.RotateIfDue(t.Context(), every); err != nil {
+		t.Fatal(err)
+	}
+	// A replica may sign with its old ring for two minutes more.
+	w.Clock.Advance(2*time.Minute + world.AccessTTL + world.Leeway)
+	if _, err := w.Tokens.RotateIfDue(t.Context(), every); err != nil {
+		t.Fatal(err)
+	}
+	if got := states(t, w); got[domain.KeyRetired] != 1 {
+		t.Errorf("keys = %v: the retired key went before the last token it can have signed", got)
+	}
+	w.Clock.Advance(time.Microsecond)
+	if _, err := w.Tokens.RotateIfDue(t.Context(), every); err != nil {
+		t.Fatal(err)
+	}
+	if got := states(t, w); got[domain.KeyRetired] != 0 {
+		t.Errorf("keys = %v: the retired key stays for ever", got)
+	}
+}
+
+func TestRingIsReadAgainInTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		step   time.Duration
+		signs  bool // with the store away
+		learns bool // of a rotation elsewhere
+	}{
+		"young":           {59 * time.Second, true, false},
+		"a minute old":    {time.Minute, true, true},
+		"two minutes old": {2 * time.Minute, false, true},
+		"clock set back":  {-time.Hour, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := fake.Broken(memstore.New())
+			w := world.New(t, world.WithStore(store))
+			w.Register(t, email)
+			who := identity(t, w, w.Login(t, email))
+			w.Clock.Advance(c.step)
+			store.FailView(ports.ErrUnavailable)
+			if _, _, err := w.Tokens.Mint(t.Context(), who.Account, who.Session); (err == nil) != c.signs {
+				t.Errorf("mint with the store away: %v; want success %v", err, c.signs)
+			}
+			store.FailView(nil)
+			addNextKey(t, w)
+			keys, err := w.Tokens.PublicKeys(t.Context())
+			if err != nil || (len(keys) == 3) != c.learns {
+				t.Errorf("%d keys known, %v; want the new one seen: %v", len(keys), err, c.learns)
+			}
+		})
+	}
+}
+
+// addNextKey adds a key as another replica would.
+func addNextKey(t *testing.T, w *world.World) {
+	t.Helper()
+	err := w.Store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		keys, err := tx.Keys().List(ctx)
+		if err != nil {
+			return err
+		}
+		k := keys[len(keys)-1]
+		k.ID, k.State = w.IDs.New(), domain.KeyRetired
+		return tx.Keys().Create(ctx, k)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stuck is a store whose reading takes until release.
+type stuck struct {
+	ports.Store
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s *stuck) View(context.Context, func(context.Context, ports.Tx) error) error {
+	s.entered <- struct{}{}
+	<-s.release
+	return ports.ErrUnavailable
+}
+
+func TestWaitingForTheRingEndsWithTheCaller(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	store := &stuck{w.Store, make(chan struct{}), make(chan struct{})}
+	service := replica(w, store)
+	first := make(chan error, 1)
+	go func() {
+		_, err := service.PublicKeys(t.Context())
+		first <- err
+	}()
+	<-store.entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := service.PublicKeys(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that left while another one reads: %v; want its context's error", err)
+	}
+	close(store.release)
+	if err := <-first; !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("the one that reads: %v", err)
 	}
 }
 

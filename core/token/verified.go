@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"authserve/core/domain"
-	"authserve/ports"
 )
 
 // verifiedHalf is how many tokens one half of the memory holds; both halves
@@ -26,12 +25,11 @@ type verified struct {
 
 type digest = [sha256.Size]byte
 
-// verifiedToken is good as long as its key is the very one that verified it, and
-// its own times allow.
+// verifiedToken is good as long as the ring that verified it is in use, and its own
+// times allow.
 type verifiedToken struct {
 	claims domain.Claims
-	key    domain.ID
-	by     ports.TokenVerifier
+	ring   *ring
 }
 
 func newVerified() *verified {

@@ -79,6 +79,7 @@ func (a *api) refreshTokens(ctx context.Context, r *httpkit.Request[refreshToken
 		return httpkit.Response[tokenPair]{}, errNoRefreshToken
 	}
 	result, err := a.Sessions.Refresh(ctx, r.Body.RefreshToken, key)
+	httpkit.Annotate(ctx, string(result.Outcome))
 	a.refresh.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", string(result.Outcome))))
 	return httpkit.Response[tokenPair]{Body: newTokenPair(result.Pair)}, err
 }
@@ -120,8 +121,8 @@ type tokenPair struct {
 
 func newTokenPair(p domain.TokenPair) tokenPair {
 	return tokenPair{
-		AccessToken: p.Access.Reveal(), TokenType: "Bearer", ExpiresIn: int64(p.AccessExpiresIn / time.Second),
-		RefreshToken: p.Refresh.Reveal(), RefreshExpiresIn: int64(p.RefreshExpiresIn / time.Second),
+		AccessToken: p.Access.Reveal(), TokenType: "Bearer", ExpiresIn: seconds(p.AccessExpiresIn),
+		RefreshToken: p.Refresh.Reveal(), RefreshExpiresIn: seconds(p.RefreshExpiresIn),
 		SessionID: p.SessionID,
 	}
 }
@@ -135,3 +136,7 @@ func idempotencyKey[In any](r *httpkit.Request[In]) (string, error) {
 	}
 	return key, nil
 }
+
+// seconds rounds, so that the microseconds between two readings of the clock do
+// not take a second off.
+func seconds(d time.Duration) int64 { return int64(d.Round(time.Second) / time.Second) }

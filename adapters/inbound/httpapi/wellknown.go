@@ -5,17 +5,19 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"authserve/adapters/inbound/httpkit"
+	"authserve/core/token"
 )
 
 const pathJWKS = "/.well-known/jwks.json"
 
 func (a *api) mountWellKnown(rt *httpkit.Router) {
-	// A next key is published long before it signs, so five minutes are safe.
-	rt.Handle(http.MethodGet, pathJWKS, httpkit.Handler(rt, httpkit.Endpoint{Operation: "token.public_keys", CacheControl: "public, max-age=300"}, a.jwks))
+	cache := fmt.Sprintf("public, max-age=%d", token.PublishedMaxAge/time.Second)
+	rt.Handle(http.MethodGet, pathJWKS, httpkit.Handler(rt, httpkit.Endpoint{Operation: "token.public_keys", CacheControl: cache}, a.jwks))
 	discovery := httpkit.Handler(rt, httpkit.Endpoint{Operation: "token.discovery", CacheControl: "public, max-age=3600"}, a.discovery)
 	rt.Handle(http.MethodGet, "/.well-known/openid-configuration", discovery)
 	rt.Handle(http.MethodGet, "/.well-known/oauth-authorization-server", discovery)
