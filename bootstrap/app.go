@@ -11,7 +11,10 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/zap/zapcore"
 
+	"authserve/adapters/outbound/system"
 	"authserve/adapters/outbound/telemetry"
+	"authserve/core/admin"
+	"authserve/core/domain"
 	"authserve/ports"
 )
 
@@ -50,13 +53,13 @@ func WithLogWriter(w io.Writer) Option {
 // App is one service, built and not started.
 type App struct {
 	cfg     Config
-	fx      *fx.App
 	service *service
 }
 
-// New builds the service. It binds both listeners, so a taken port fails here.
-// The caller starts and stops the result, or lets Run do both. Errors: Faults
-// when the configuration is wrong, otherwise what failed first.
+// New builds the service. It takes the data directory for itself and binds both
+// listeners, so a directory or port in use fails here. The caller starts and stops
+// the result, or lets Run do both. Errors: Faults when the configuration is wrong,
+// otherwise what failed first.
 func New(opts ...Option) (*App, error) {
 	var o options
 	for _, opt := range opts {
@@ -69,23 +72,41 @@ func New(opts ...Option) (*App, error) {
 		}
 		o.config = &cfg
 	}
+	if err := o.config.check(); err != nil {
+		return nil, err
+	}
+	dir, err := openDataDir(o.config.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	release, err := dir.lock()
+	if err != nil {
+		return nil, err
+	}
+	opened := &closers{}
+	opened.add(release)
 	app := &App{cfg: *o.config}
-	if err := app.build(o, &closers{}, fx.Populate(&app.service)); err != nil {
+	if err := build(o, opened, fx.Populate(&app.service)); err != nil {
 		return nil, err
 	}
 	return app, nil
 }
 
-// build makes the fx application. What the constructors opened before one of them
-// failed is closed again.
-func (a *App) build(o options, opened *closers, target fx.Option) error {
-	a.fx = fx.New(
+// check collects every fault of the configuration, those of the keys included.
+func (c Config) check() error {
+	return append(c.Faults(), masterKeyFaults(c, system.Random{})...).Err()
+}
+
+// build lets fx make what target asks for. What the constructors opened before one
+// of them failed is closed again.
+func build(o options, opened *closers, target fx.Option) error {
+	graph := fx.New(
 		fx.NopLogger, // errors are returned; fx's own log would only repeat them
 		fx.Supply(*o.config, o, opened),
 		modules(),
 		target,
 	)
-	if err := a.fx.Err(); err != nil {
+	if err := graph.Err(); err != nil {
 		return errors.Join(dig.RootCause(err), opened.close())
 	}
 	return nil
@@ -96,23 +117,33 @@ func modules() fx.Option {
 }
 
 // Start brings the service up: schema, keys, workers, listeners, in this order. It
-// returns when the service answers.
-func (a *App) Start(ctx context.Context) error {
-	return dig.RootCause(a.fx.Start(ctx))
-}
+// returns when the service answers. When it fails, nothing is left running or open.
+func (a *App) Start(ctx context.Context) error { return a.service.start(ctx) }
 
 // Stop drains requests, then stops the workers, flushes telemetry and closes the
-// store. It returns what could not be finished before ctx ended.
-func (a *App) Stop(ctx context.Context) error { return a.fx.Stop(ctx) }
+// store. It returns what could not be finished before ctx ended. Call it once,
+// after a Start that succeeded.
+func (a *App) Stop(ctx context.Context) error { return a.service.stop(ctx) }
+
+// CreateAccount creates an account with any roles, as `authserve user create` does:
+// the first administrator of a service with a store of its own. Call it between
+// Start and Stop.
+func (a *App) CreateAccount(ctx context.Context, n admin.NewAccount) (domain.Account, error) {
+	return a.service.p.Admin.CreateAccount(asOperator(ctx), n)
+}
 
 // Run starts the service, waits until ctx ends or a listener fails, and stops it.
+// To be told to stop is no error, not even while starting.
 func (a *App) Run(ctx context.Context) error { return a.run(ctx, func() error { return nil }) }
 
 func (a *App) run(ctx context.Context, started func() error) error {
-	err := a.Start(ctx)
-	if err == nil {
-		err = started()
+	if err := a.Start(ctx); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil
+		}
+		return err
 	}
+	err := started()
 	if err == nil {
 		select {
 		case <-ctx.Done():

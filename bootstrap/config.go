@@ -46,8 +46,9 @@ type Config struct {
 	Registration   RegistrationConfig
 	Breach         BreachConfig
 
-	sources map[string]Source
-	faults  Faults
+	sources  map[string]Source
+	faults   Faults
+	warnings []string
 }
 
 // HTTPConfig is the public listener.

@@ -99,7 +99,7 @@ func (r *rules) mail() {
 	case !r.cfg.SMTP.URL.IsZero() && r.cfg.SMTP.From == "":
 		r.refuse("smtp.from", "is needed with smtp.url")
 	case r.cfg.SMTP.URL.IsZero() && !r.cfg.DeveloperMailbox():
-		r.warnings = append(r.warnings, "smtp.url is empty, so mail waits unsent: the developer mailbox needs development and loopback addresses on both listeners")
+		r.warnings = append(r.warnings, "smtp.url is empty, so mail is abandoned: the developer mailbox needs development and loopback addresses on both listeners")
 	}
 }
 

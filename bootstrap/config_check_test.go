@@ -121,7 +121,7 @@ func TestDevelopmentOnlyWarns(t *testing.T) {
 	if err != nil || cfg.DeveloperMailbox() {
 		t.Fatalf("error %v, developer mailbox %v; want neither", err, cfg.DeveloperMailbox())
 	}
-	if len(warnings) != 2 || !strings.HasPrefix(warnings[0], "token.refresh_grace (30s) must be shorter") || !strings.HasPrefix(warnings[1], "smtp.url is empty, so mail waits unsent") {
+	if len(warnings) != 2 || !strings.HasPrefix(warnings[0], "token.refresh_grace (30s) must be shorter") || !strings.HasPrefix(warnings[1], "smtp.url is empty, so mail is abandoned") {
 		t.Errorf("warnings %q, want one of the grace window and one of the mail", warnings)
 	}
 }

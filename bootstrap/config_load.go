@@ -97,7 +97,8 @@ func Load(in LoadInput) (cfg Config, warnings []string, err error) {
 	}
 	rules := checkConfig(&cfg, l.tree, faulty)
 	cfg.faults = slices.Concat(l.faults, rules.faults)
-	return cfg, slices.Concat(l.warnings, rules.warnings), cfg.faults.Err()
+	cfg.warnings = slices.Concat(l.warnings, rules.warnings)
+	return cfg, cfg.warnings, cfg.faults.Err()
 }
 
 // loader collects what is wrong while the layers are read.

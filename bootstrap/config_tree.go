@@ -105,7 +105,7 @@ func configTree() []leaf {
 			func(c *Config) *time.Duration { return &c.Token.AccessTTL }),
 		durationLeaf("token.refresh_grace", 30*time.Second, durations{0, 2 * time.Minute}, "How long after its first use a refresh token may be tried again and gets the same successor.",
 			func(c *Config) *time.Duration { return &c.Token.RefreshGrace }),
-		choiceLeaf("token.algorithm", domain.ES256, "The signature algorithm of new keys. A change takes effect with the next key.",
+		choiceLeaf("token.algorithm", domain.ES256, "The signature algorithm of access tokens. After a change, the next start makes new keys and uses them at once; tokens of the old ones stay good until they expire.",
 			func(c *Config) *domain.Algorithm { return &c.Token.Algorithm }, domain.ES256, domain.EdDSA, domain.RS256),
 		durationLeaf("token.leeway", 30*time.Second, durations{0, 2 * time.Minute}, "Tolerated difference of clocks when a token's times are checked.",
 			func(c *Config) *time.Duration { return &c.Token.Leeway }),
@@ -116,7 +116,7 @@ func configTree() []leaf {
 			func(c *Config) *time.Duration { return &c.Session.IdleTTL }),
 		durationLeaf("session.absolute_ttl", 30*day, durations{15 * time.Minute, 366 * day}, "A session ends this long after its login, however much it is used (NIST SP 800-63B-4).",
 			func(c *Config) *time.Duration { return &c.Session.AbsoluteTTL }),
-		intLeaf("session.max_per_account", 20, numbers{1, 1000}, "sessions", "How many sessions an account may have; the oldest goes.",
+		intLeaf("session.max_per_account", 20, numbers{1, domain.MaxPageLimit}, "sessions", "How many sessions an account may have; the oldest goes.",
 			func(c *Config) *int { return &c.Session.MaxPerAccount }),
 	}
 	tree = append(tree, circuitLeaves("guard.db_read", "Reading from the database", CircuitConfig{2 * time.Second, 128, 20, 50, 5 * time.Second},

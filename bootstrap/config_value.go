@@ -53,6 +53,8 @@ func checkIssuer(s string) error {
 		return errors.New("must be an absolute http or https URL")
 	case u.User != nil || strings.ContainsAny(s, "?#"):
 		return errors.New("must have neither user, query nor fragment (RFC 8414 section 2)")
+	case strings.HasSuffix(s, "/"):
+		return errors.New("must not end with a slash: every client compares it letter by letter")
 	}
 	return nil
 }

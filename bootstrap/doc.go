@@ -7,6 +7,6 @@
 // out; nothing is wrapped afterwards (docs/adr/0004). fx builds only what is asked
 // for, so `user create` opens the store and no listener.
 //
-// The life of the running service is one sequence, in lifecycle.go. Another
+// The life of the running service is one start and one stop, in lifecycle.go. Another
 // module's main starts the service with its own adapters through New.
 package bootstrap

@@ -22,8 +22,7 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 	var hasher ports.Hasher
 	var mailer ports.Mailer
 	opened := &closers{}
-	app := App{cfg: cfg}
-	err := app.build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer))
+	err := build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/zap"
@@ -12,12 +13,16 @@ import (
 	"authserve/adapters/inbound/httpkit"
 	"authserve/adapters/inbound/worker"
 	"authserve/adapters/outbound/telemetry"
+	"authserve/core/admin"
 	"authserve/core/token"
 )
 
 func lifecycleModule() fx.Option {
 	return fx.Module("lifecycle", fx.Provide(newService))
 }
+
+// lastSteps bounds what comes after the requests: workers, telemetry, the store.
+const lastSteps = 5 * time.Second
 
 // service is everything that runs.
 type service struct {
@@ -32,30 +37,33 @@ type parts struct {
 	Telemetry *telemetry.Telemetry
 	Database  database
 	Tokens    *token.Service
+	Admin     *admin.Service
 	Worker    *worker.Runner
 	Listeners *listeners
 	Handlers  handlers
 	Readiness *readiness
 	Opened    *closers
-	Lifecycle fx.Lifecycle
 }
 
-// newService hangs the service's one start and one stop into fx. They are one
-// sequence each, because the order matters more than who depends on whom.
+// newService takes what fx built. Start and stop are one sequence each, and not fx
+// hooks: the order matters more than who depends on whom, and fx gives up on a hook
+// whose context ends while the hook still runs.
 func newService(p parts) *service {
-	s := &service{p: p, failed: make(chan error, 2)}
-	p.Lifecycle.Append(fx.Hook{OnStart: s.start, OnStop: s.stop})
-	return s
+	return &service{p: p, failed: make(chan error, 2)}
 }
 
-// start brings up schema, keys, workers and listeners. fx does not stop what
-// failed to start, so a failure cleans up here.
+// start brings up schema, keys, workers and listeners.
 func (s *service) start(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.p.Opened.close())
+			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+			defer cancel()
+			err = errors.Join(err, s.p.Telemetry.Shutdown(flush), s.p.Opened.close())
 		}
 	}()
+	for _, w := range s.p.Config.warnings {
+		s.p.Telemetry.Logger.Warn("configuration", zap.String("warning", w))
+	}
 	if err := s.p.Database.migrate(ctx, s.p.Config.Database.Migrate); err != nil {
 		return fmt.Errorf("database schema: %w", err)
 	}
@@ -80,20 +88,26 @@ func (s *service) serve(server *httpkit.Server, h http.Handler) {
 	}()
 }
 
-// stop ends in the opposite order of need: no new requests, those under way
-// finish, then the workers, then the last spans and metrics leave, and the store
-// closes when nobody can need it.
+// stop ends in the opposite order of need: no new requests, those under way finish
+// while ctx allows, then the workers, then the last spans and metrics leave, and the
+// store closes when nobody can need it. Each step happens whatever became of the
+// one before. A collector that does not answer is no failure of the service.
 func (s *service) stop(ctx context.Context) error {
+	log := s.p.Telemetry.Logger
 	s.p.Readiness.open.Store(false)
-	s.p.Telemetry.Logger.Info("draining")
-	err := errors.Join(
-		s.p.Listeners.http.Shutdown(ctx),
-		s.p.Worker.Stop(ctx),
-		s.p.Listeners.ops.Shutdown(ctx),
-	)
+	log.Info("draining")
+	drained := s.p.Listeners.http.Shutdown(ctx)
+
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+	defer cancel()
+	err := errors.Join(drained, s.p.Worker.Stop(last), s.p.Listeners.ops.Shutdown(last))
 	if err != nil {
-		s.p.Telemetry.Logger.Warn("not everything finished in time", zap.Error(err))
+		log.Warn("not everything finished in time", zap.Error(err))
 	}
-	s.p.Telemetry.Logger.Info("stopped")
-	return errors.Join(err, s.p.Telemetry.Shutdown(ctx), s.p.Opened.close())
+	if flushed := s.p.Telemetry.Shutdown(last); flushed != nil {
+		log.Warn("the last spans and metrics did not leave", zap.Error(flushed))
+	}
+	err = errors.Join(err, s.p.Opened.close())
+	log.Info("stopped")
+	return err
 }

@@ -9,13 +9,13 @@ import (
 	"os/signal"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"go.uber.org/fx"
 
 	"authserve/adapters/inbound/cli"
 	"authserve/adapters/outbound/entstore"
-	"authserve/adapters/outbound/system"
 	"authserve/core/admin"
 	"authserve/core/domain"
 	"authserve/ports"
@@ -26,12 +26,12 @@ import (
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	p := program{stdout: stdout, stderr: stderr}
+	p := program{stdout: stdout}
 	return cli.Run(ctx, p.actions(), cli.Streams{In: stdin, Out: stdout, Err: stderr}, args)
 }
 
 // program is what the commands of one process share.
-type program struct{ stdout, stderr io.Writer }
+type program struct{ stdout io.Writer }
 
 func (p program) actions() cli.Actions {
 	return cli.Actions{
@@ -39,7 +39,7 @@ func (p program) actions() cli.Actions {
 		Version:       buildVersion(),
 		Serve:         p.serve,
 		MigrateUp:     migration(ports.Migrator.Up),
-		MigrateDown:   migration(ports.Migrator.Down),
+		MigrateDown:   migrateDown,
 		MigrateStatus: migration(ports.Migrator.Status),
 		CreateUser:    createUser,
 		CheckConfig:   checkConfiguration,
@@ -49,41 +49,29 @@ func (p program) actions() cli.Actions {
 
 // load reads the configuration as the command line says, with every check that
 // `serve` makes before it opens anything.
-func load(c cli.Config) (Config, []string, error) {
-	cfg, warnings, err := Load(LoadInput{Environ: os.Environ(), File: c.File, Flags: c.Flags})
+func load(c cli.Config) (Config, error) {
+	cfg, _, err := Load(LoadInput{Environ: os.Environ(), File: c.File, Flags: c.Flags})
 	if err != nil && !errors.As(err, new(Faults)) {
-		return Config{}, warnings, err
+		return Config{}, err
 	}
-	faults := append(cfg.Faults(), masterKeyFaults(cfg, system.Random{})...)
-	return cfg, warnings, faults.Err()
+	return cfg, cfg.check()
 }
 
 func checkConfiguration(_ context.Context, c cli.Config) (cli.ConfigReport, error) {
-	cfg, warnings, err := load(c)
-	return cli.ConfigReport{YAML: cfg.YAML(), Warnings: warnings}, err
+	cfg, err := load(c)
+	return cli.ConfigReport{YAML: cfg.YAML(), Warnings: cfg.warnings}, err
 }
 
 func (p program) serve(ctx context.Context, c cli.Config) error {
-	cfg, warnings, err := load(c)
-	for _, w := range warnings {
-		_, _ = fmt.Fprintf(p.stderr, "warning: %s\n", w)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := openDataDir(cfg.DataDir)
-	if err != nil {
-		return err
-	}
-	release, err := dir.lock()
+	cfg, err := load(c)
 	if err != nil {
 		return err
 	}
 	app, err := New(WithConfig(cfg), WithLogWriter(p.stdout))
-	if err == nil {
-		err = app.run(ctx, func() error { return p.announce(app) })
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, release())
+	return app.run(ctx, func() error { return p.announce(app) })
 }
 
 // announce tells a developer what to try. Production has the log line.
@@ -101,17 +89,44 @@ Try it:
   curl -s %[1]s/api/v1/auth/login -H 'Content-Type: application/json' \
        -d '{"identifier":"ada@example.com","password":"correct horse battery staple"}'
 
-The first administrator:  authserve user create --email you@example.com --role admin
+The first administrator:  %[4]s user create --email you@example.com --role admin
 Stop with Ctrl-C.
 
-`, base, reachable(app.OpsAddr()), app.cfg.DataDir)
+`, base, reachable(app.OpsAddr()), app.cfg.DataDir, programName())
 	return err
+}
+
+// migrateDown takes the data directory for itself: reverting a migration drops what
+// a running service works on.
+func migrateDown(ctx context.Context, c cli.Config) (reverted []ports.Migration, err error) {
+	cfg, err := load(c)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openDataDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	release, err := dir.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return migration(ports.Migrator.Down)(ctx, c)
+}
+
+// programName is how the reader can call this program again.
+func programName() string {
+	if strings.Contains(os.Args[0], "/go-build") { // `go run .` builds into its cache
+		return "go run ."
+	}
+	return os.Args[0]
 }
 
 // migration runs one method of the migrator of the configured store.
 func migration(run func(ports.Migrator, context.Context) ([]ports.Migration, error)) func(context.Context, cli.Config) ([]ports.Migration, error) {
 	return func(ctx context.Context, c cli.Config) ([]ports.Migration, error) {
-		cfg, _, err := load(c)
+		cfg, err := load(c)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +143,7 @@ func migration(run func(ports.Migrator, context.Context) ([]ports.Migration, err
 }
 
 func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (domain.Account, error) {
-	cfg, _, err := load(c)
+	cfg, err := load(c)
 	if err != nil {
 		return domain.Account{}, err
 	}
@@ -149,12 +164,15 @@ func withCore(ctx context.Context, cfg Config, fn func(context.Context, database
 	var db database
 	var service *admin.Service
 	opened := &closers{}
-	app := App{cfg: cfg}
-	if err := app.build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
+	if err := build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
 		return err
 	}
-	ctx = domain.WithActor(ctx, domain.Actor{Kind: domain.ActorOperator, ID: operator()})
-	return errors.Join(fn(ctx, db, service), opened.close())
+	return errors.Join(fn(asOperator(ctx), db, service), opened.close())
+}
+
+// asOperator makes the operating-system user the actor.
+func asOperator(ctx context.Context) context.Context {
+	return domain.WithActor(ctx, domain.Actor{Kind: domain.ActorOperator, ID: operator()})
 }
 
 // operator names the operating-system user for the audit log.
@@ -166,7 +184,7 @@ func operator() string {
 }
 
 func healthURL(_ context.Context, c cli.Config) (string, error) {
-	cfg, _, err := load(c)
+	cfg, err := load(c)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"context"
+
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
@@ -12,6 +14,7 @@ import (
 	"authserve/adapters/outbound/seal"
 	"authserve/adapters/outbound/smtp"
 	"authserve/adapters/outbound/system"
+	"authserve/core/domain"
 	"authserve/ports"
 )
 
@@ -66,11 +69,11 @@ func newKeyring(cfg Config, random ports.Random) (ports.Sealer, error) {
 	return seal.New(random, keys...)
 }
 
-func newHasher(cfg Config, o options, random ports.Random, b *breakers, opened *closers) (ports.Hasher, error) {
+func newHasher(cfg Config, o options, random ports.Random, clock ports.Clock, b *breakers, opened *closers) (ports.Hasher, error) {
 	if o.hasher != nil {
 		return guard.Hasher(o.hasher, b.hash), nil
 	}
-	pool, err := passhash.New(hashConfig(cfg.Password), random)
+	pool, err := passhash.New(hashConfig(cfg.Password), random, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +100,8 @@ type deliverer struct {
 	mailbox ports.Mailbox
 }
 
-// newDeliverer chooses the mailer: the embedder's, SMTP, the developer mailbox, or
-// none, in which case the outbox keeps its messages.
+// newDeliverer chooses the mailer: the embedder's, SMTP, the developer mailbox, or,
+// where nothing is configured, one that refuses.
 func newDeliverer(cfg Config, o options, clock ports.Clock) (deliverer, error) {
 	switch {
 	case o.mailer != nil:
@@ -110,13 +113,19 @@ func newDeliverer(cfg Config, o options, clock ports.Clock) (deliverer, error) {
 		box := devmail.New(clock)
 		return deliverer{Mailer: box, mailbox: box}, nil
 	default:
-		return deliverer{}, nil
+		return deliverer{Mailer: noMail{}}, nil
 	}
 }
 
+// noMail stands in where no mail system is configured. It refuses for good, so that
+// messages are abandoned visibly instead of waiting for ever.
+type noMail struct{}
+
+// Send implements ports.Mailer.
+func (noMail) Send(context.Context, domain.Message) error { return errNoMail }
+
+var errNoMail = domain.NewError(domain.KindInvalid, "no_mail_system", "No mail system is configured (smtp.url).")
+
 func newMailer(d deliverer, b *breakers) ports.Mailer {
-	if d.Mailer == nil {
-		return nil
-	}
 	return guard.Mailer(d.Mailer, b.mail)
 }

@@ -204,3 +204,16 @@ func run(t *testing.T, cfg bootstrap.Config) {
 		t.Fatal(err)
 	}
 }
+
+func TestToldToStopWhileStartingIsNoError(t *testing.T) {
+	t.Parallel()
+	app, err := bootstrap.New(bootstrap.WithConfig(load(t, nil)), bootstrap.WithLogWriter(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := app.Run(ctx); err != nil {
+		t.Errorf("run = %v; want nil", err)
+	}
+}

@@ -26,25 +26,23 @@ func workerModule() fx.Option {
 }
 
 func newWorker(cfg Config, clock ports.Clock, logger *zap.Logger, tracers trace.TracerProvider, meters metric.MeterProvider, d deliverer, relay *delivery.Relay, keep *upkeep.Service) (*worker.Runner, error) {
-	tasks := []worker.Task{{Name: "upkeep", Every: cfg.Upkeep.Interval, Run: func(ctx context.Context) error {
+	upkeepTask := worker.Task{Name: "upkeep", Every: cfg.Upkeep.Interval, Run: func(ctx context.Context) error {
 		report, err := keep.Run(ctx)
 		if report != (upkeep.Report{}) {
 			logger.Info("upkeep", zap.Int("sessions", report.Sessions), zap.Int("messages", report.Messages),
 				zap.Int("idempotency_records", report.IdempotencyRecords), zap.Bool("key_rotated", report.KeyRotated))
 		}
 		return err
-	}}}
-	if d.Mailer != nil {
-		tasks = append(tasks, worker.Task{Name: "delivery", Every: deliveryInterval, Run: func(ctx context.Context) error {
-			report, err := relay.Deliver(ctx)
-			if report.Abandoned > 0 {
-				logger.Warn("mail abandoned", zap.Int("messages", report.Abandoned), zap.Error(err))
-			}
-			if report.Sent > 0 && d.mailbox != nil {
-				logger.Info("mail caught by the developer mailbox", zap.Int("messages", report.Sent), zap.String("path", "/dev/mail"))
-			}
-			return err
-		}})
-	}
-	return worker.New(clock, logger, tracers, meters, tasks...)
+	}}
+	deliveryTask := worker.Task{Name: "delivery", Every: deliveryInterval, Run: func(ctx context.Context) error {
+		report, err := relay.Deliver(ctx)
+		if report.Abandoned > 0 {
+			logger.Warn("mail abandoned", zap.Int("messages", report.Abandoned), zap.Error(err))
+		}
+		if report.Sent > 0 && d.mailbox != nil {
+			logger.Info("mail caught by the developer mailbox", zap.Int("messages", report.Sent), zap.String("path", "/dev/mail"))
+		}
+		return err
+	}}
+	return worker.New(clock, logger, tracers, meters, upkeepTask, deliveryTask)
 }

@@ -18,7 +18,6 @@ import (
 
 	_ "github.com/mattn/go-sqlite3" // the database as an independent reader sees it
 
-	_ "authserve/bootstrap" // the program is an input of these tests, for the test cache too
 	"authserve/bootstrap/harness"
 )
 

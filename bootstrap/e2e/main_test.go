@@ -8,7 +8,6 @@ import (
 	"os"
 	"testing"
 
-	_ "authserve/bootstrap" // the program is an input of these tests, for the test cache too
 	"authserve/bootstrap/harness"
 )
 

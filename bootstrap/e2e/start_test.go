@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"authserve/bootstrap/harness"
@@ -43,44 +42,6 @@ func TestRestartKeepsAccountsSessionsAndKeys(t *testing.T) {
 	again.do(http.MethodGet, pathMe, nil, tokens.Access, http.StatusOK)
 	again.tokens(pathRefresh, refreshBody(tokens.Refresh))
 	again.tokens(pathLogin, credentials())
-}
-
-func TestSigtermFinishesRequestsUnderWay(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newCaller(t, p.HTTP)
-	const callers = 8
-	statuses := make(chan int, callers)
-	sent := make(chan struct{}, callers)
-	for i := range callers {
-		go func() {
-			sent <- struct{}{}
-			a, err := c.Register(context.Background(), strings.Repeat("x", i+1)+"@example.com")
-			if err != nil {
-				a.Status = -1
-			}
-			statuses <- a.Status
-		}()
-	}
-	for range callers {
-		<-sent
-	}
-	if err := p.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	for range callers {
-		// Whoever was in gets an answer; whoever came too late gets no connection.
-		if s := <-statuses; s != http.StatusCreated && s != -1 {
-			t.Errorf("a request under way was answered with %d", s)
-		}
-	}
-	if code := p.Wait(); code != 0 {
-		t.Errorf("exit %d; want 0\n%s", code, p.Log())
-	}
 }
 
 func TestDataDirectoryIsPrivate(t *testing.T) {

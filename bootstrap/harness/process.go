@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,11 +16,15 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Build compiles the program into dir, with the flags that `go build` has by
 // default, and returns its path.
 func Build(ctx context.Context, dir string) (string, error) {
+	if err := touchSources(); err != nil {
+		return "", err
+	}
 	binary := filepath.Join(dir, "authserve")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "authserve") //nolint:gosec // our own module
 	build.Dir = moduleRoot()
@@ -27,6 +32,24 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return binary, nil
+}
+
+// touchSources looks at every source of the program, so that `go test` knows them
+// as inputs of the test and does not answer from its cache after they changed.
+func touchSources() error {
+	return filepath.WalkDir(moduleRoot(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if d != nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir
+			}
+			return err
+		}
+		switch filepath.Ext(path) {
+		case ".go", ".sql", ".mod", ".sum":
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 func moduleRoot() string {
@@ -73,11 +96,20 @@ func Start(ctx context.Context, binary, dir string, environ []string, args ...st
 	}
 	listening := make(chan error, 1)
 	go p.follow(stdout, listening)
-	if err := <-listening; err != nil {
+	wait, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case err = <-listening:
+	case <-wait.Done():
+		err = errors.Join(fmt.Errorf("the service does not say that it listens: %w", wait.Err()), p.Kill())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, p.log.String())
 	}
 	return p, nil
 }
+
+const startTimeout = time.Minute
 
 // follow records the log and waits for the line that names the ports.
 func (p *Process) follow(stdout io.Reader, listening chan<- error) {

@@ -48,6 +48,8 @@ type World struct {
 	Logins   *login.Service
 	Accounts *account.Service
 	Admin    *admin.Service
+
+	masterKeys []domain.Secret // active first
 }
 
 // Option changes what a world is made of.
@@ -55,9 +57,6 @@ type Option func(*World)
 
 // WithStore replaces the store in memory.
 func WithStore(s ports.Store) Option { return func(w *World) { w.Store = s } }
-
-// WithClock shares a clock between worlds.
-func WithClock(c *fake.Clock) Option { return func(w *World) { w.Clock = c } }
 
 // New makes a world with signing keys. Every transaction of its default store
 // runs twice, the first time rolled back.
@@ -70,9 +69,27 @@ func New(t testing.TB, options ...Option) *World {
 	if w.Store == nil {
 		w.Store = fake.Twice(memstore.New())
 	}
+	w.assemble(t)
+	return w
+}
+
+// WithNewMasterKey returns the same world after somebody put a new master key above
+// the old ones and started it again.
+func (w *World) WithNewMasterKey(t testing.TB) *World {
+	t.Helper()
+	again := *w
+	again.assemble(t)
+	return &again
+}
+
+// assemble makes the keyring, with one new master key as the active one, and
+// everything that depends on it.
+func (w *World) assemble(t testing.TB) {
+	t.Helper()
+	fresh := domain.NewSecret(base64.StdEncoding.EncodeToString(w.Random.Bytes(32)))
+	w.masterKeys = append([]domain.Secret{fresh}, w.masterKeys...)
 	var err error
-	master := base64.StdEncoding.EncodeToString(w.Random.Bytes(32))
-	if w.Sealer, err = seal.New(w.Random, domain.NewSecret(master)); err != nil {
+	if w.Sealer, err = seal.New(w.Random, w.masterKeys...); err != nil {
 		t.Fatalf("keyring: %v", err)
 	}
 	w.Tokens = token.New(w.Store, w.Codec, w.Sealer, w.Clock, w.IDs, token.Config{
@@ -87,7 +104,6 @@ func New(t testing.TB, options ...Option) *World {
 	if err := w.Tokens.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("signing keys: %v", err)
 	}
-	return w
 }
 
 // Register creates an account with Password.

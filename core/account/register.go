@@ -56,7 +56,7 @@ func (s *Service) Register(ctx context.Context, r Registration) (domain.Account,
 		fields = append(fields, domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."})
 	}
 	if r.IdempotencyKey != "" {
-		fields = append(fields, domain.FieldsOf(domain.CheckIdempotencyKey(r.IdempotencyKey, 1))...)
+		fields = append(fields, domain.FieldsOf(domain.CheckIdempotencyKey(r.IdempotencyKey))...)
 	}
 	if len(fields) > 0 {
 		return domain.Account{}, domain.Invalid(fields...)

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -80,9 +81,13 @@ func CheckDisplayName(s string) error {
 		return fault(CodeTooLong, "A display name has at most 100 characters.")
 	}
 	for _, r := range s {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return fault(CodeInvalidCharacter, "The display name holds a control character.")
+		joiner := r == '\u200c' || r == '\u200d' // scripts and emoji need them
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !joiner {
+			return fault(CodeInvalidCharacter, "The display name holds a control or an invisible character.")
 		}
+	}
+	if s != "" && strings.TrimSpace(s) == "" {
+		return fault(CodeInvalidFormat, "The display name is blank.")
 	}
 	return nil
 }

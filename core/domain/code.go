@@ -51,7 +51,7 @@ func Catalogue() []CodeDoc {
 		{CodeTokenExpired, KindUnauthenticated, "The access token was valid once; refresh it."},
 		{CodeSessionEnded, KindUnauthenticated, "The session of this access token has ended: by logout, by expiry, by the owner, or by detected token theft."},
 		{CodeInvalidRefreshToken, KindUnauthenticated, "The refresh token is malformed, forged, expired, already used, or of an ended session."},
-		{CodeRefreshRetryLimit, KindTooMany, "The same refresh token was presented too often inside its grace window; use the successor that was already answered."},
+		{CodeRefreshRetryLimit, KindConflict, "This refresh token was exchanged, and presented too often inside its grace window. Use the successor that was answered, and do not present this one again: after the window that ends the session."},
 		{CodeForbidden, KindForbidden, "The caller is known and may not do this."},
 		{CodeNotFound, KindNotFound, "The object does not exist, or not for this caller."},
 		{CodeConflict, KindConflict, "A value that must be unique is taken."},

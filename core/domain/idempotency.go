@@ -21,20 +21,20 @@ type IdempotencyRecord struct {
 // Bounds of an Idempotency-Key header, in characters of [A-Za-z0-9._-].
 const (
 	MaxIdempotencyKey = 128
-	// MinRefreshRetryKey is 128 bits in base64url: whoever guesses the key of a
-	// refresh may retry it.
-	MinRefreshRetryKey = 22
+	// MinIdempotencyKey is 128 bits in base64url. Anonymous callers share one space
+	// of keys, so a key must be unguessable.
+	MinIdempotencyKey = 22
 )
 
 // CheckIdempotencyKey refuses keys outside the bounds or with other characters.
-func CheckIdempotencyKey(s string, shortest int) error {
-	ok := len(s) >= shortest && len(s) <= MaxIdempotencyKey
+func CheckIdempotencyKey(s string) error {
+	ok := len(s) >= MinIdempotencyKey && len(s) <= MaxIdempotencyKey
 	for i := range len(s) {
 		c := s[i]
 		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')
 	}
 	if !ok {
-		message := fmt.Sprintf("This Idempotency-Key needs %d to %d characters of A-Z, a-z, 0-9, dot, underscore and hyphen.", shortest, MaxIdempotencyKey)
+		message := fmt.Sprintf("An Idempotency-Key has %d to %d characters of A-Z, a-z, 0-9, dot, underscore and hyphen.", MinIdempotencyKey, MaxIdempotencyKey)
 		return Invalid(FieldError{Field: "Idempotency-Key", Code: CodeInvalidFormat, Message: message})
 	}
 	return nil

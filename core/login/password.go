@@ -90,10 +90,11 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (domain.TokenPair
 	if err != nil {
 		return domain.TokenPair{}, err
 	}
-	if needsRehash {
+	pair, err := s.sessions.Issue(ctx, account, granted)
+	if err == nil && needsRehash {
 		s.rehash(ctx, password, credential)
 	}
-	return s.sessions.Issue(ctx, account, granted)
+	return pair, err
 }
 
 // find returns the account and its credential. For an identifier that nobody has

@@ -81,8 +81,10 @@ func (s *Service) Refresh(ctx context.Context, secret domain.Secret, retryKey st
 	}
 }
 
-var errRetryLimit = domain.NewError(domain.KindTooMany, domain.CodeRefreshRetryLimit,
-	"This refresh token was retried too often. Use the one that was answered.").WithRetryAfter(time.Second)
+// errRetryLimit is a conflict rather than "too many requests": whoever tries the same
+// token again later is taken for a thief.
+var errRetryLimit = domain.NewError(domain.KindConflict, domain.CodeRefreshRetryLimit,
+	"This refresh token was exchanged, and retried too often. Use its successor, which was answered; do not present this one again.")
 
 // unexpected keeps the storage's word for a lost race from reaching the caller of
 // a refresh as "it changed".
@@ -149,13 +151,39 @@ func (s *Service) judge(ctx context.Context, tx ports.Tx, presented refreshToken
 
 // endByReuse ends the session, says why in the audit log, and tells the owner.
 func (s *Service) endByReuse(ctx context.Context, tx ports.Tx, account domain.Account, session domain.Session, presented refreshToken, now time.Time) error {
-	if err := s.end(ctx, tx, session, domain.EndedByReuse, now); err != nil {
+	ended, err := s.endOnce(ctx, tx, session, domain.EndedByReuse, now)
+	if err != nil || !ended {
 		return err
 	}
 	if err := s.audit(ctx, tx, domain.AuditRefreshReused, session.AccountID, now, reuseDetail(session, presented)); err != nil {
 		return err
 	}
-	return tx.Outbox().Enqueue(ctx, domain.NewTheftNotice(s.ids.New(), account, session, now))
+	return s.notifyOfTheft(ctx, tx, account, session, now)
+}
+
+// theftNoticePause is how long an owner is told of one theft only. Addresses are not
+// verified, and whoever registers a stranger's could otherwise have us write to them
+// as often as they like.
+const theftNoticePause = time.Hour
+
+// notifyOfTheft writes the notice, unless there was one within the pause. The record
+// that tells is kept like those of keyed calls: one per key until it expires.
+func (s *Service) notifyOfTheft(ctx context.Context, tx ports.Tx, account domain.Account, session domain.Session, now time.Time) error {
+	key, err := s.sealer.MAC(ctx, ports.PurposeIdempotency, s.sealer.ActiveKey(), []byte("theft notice\x00"+string(account.ID)))
+	if err != nil {
+		return err
+	}
+	notice := domain.NewTheftNotice(s.ids.New(), account, session, now)
+	err = tx.Idempotency().Create(ctx, domain.IdempotencyRecord{
+		Key: key, Body: key, Resource: notice.ID, CreatedAt: now, ExpiresAt: now.Add(theftNoticePause),
+	})
+	if errors.Is(err, ports.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Outbox().Enqueue(ctx, notice)
 }
 
 func reuseDetail(session domain.Session, presented refreshToken) map[string]string {
@@ -173,7 +201,7 @@ func (s *Service) retryMAC(ctx context.Context, presented refreshToken, retryKey
 	if retryKey == "" {
 		return nil, nil
 	}
-	if err := domain.CheckIdempotencyKey(retryKey, domain.MinRefreshRetryKey); err != nil {
+	if err := domain.CheckIdempotencyKey(retryKey); err != nil {
 		return nil, err
 	}
 	return s.sealer.MAC(ctx, ports.PurposeIdempotency, presented.keyID, []byte("refresh\x00"+string(presented.session)+"\x00"+retryKey))

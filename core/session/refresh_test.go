@@ -81,20 +81,73 @@ func TestReuseEndsTheSessionAndTellsTheOwner(t *testing.T) {
 	if last.Action != domain.AuditRefreshReused || last.Detail["presented"] != "0" || last.Detail["current"] != "2" {
 		t.Errorf("last audit event = %+v; want the reuse with its counters", last)
 	}
-	var notices []domain.Message
-	err := w.Store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
-		notices, err = tx.Outbox().Claim(ctx, w.Clock.Now(), w.Clock.Now().Add(time.Minute), 10)
-		return err
-	})
-	if err != nil || len(notices) != 1 || notices[0].To != email || notices[0].Kind != domain.MessageSessionTheft {
-		t.Errorf("outbox = %+v, %v; want one notice to the owner", notices, err)
+	mail := notices(t, w)
+	if len(mail) != 1 || mail[0].To != email || mail[0].Kind != domain.MessageSessionTheft {
+		t.Fatalf("outbox = %+v; want one notice to the owner", mail)
 	}
 	for _, secret := range []domain.Secret{first.Refresh, third.Refresh, third.Access} {
-		if strings.Contains(notices[0].Text, secret.Reveal()) {
+		if strings.Contains(mail[0].Text, secret.Reveal()) {
 			t.Error("the notice holds a token")
 		}
 	}
 }
+
+func TestOwnerIsToldOnceAnHourAtMost(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	steal := func() {
+		t.Helper()
+		first := w.Login(t, email)
+		mustRefresh(t, w, mustRefresh(t, w, first.Refresh, session.Rotated).Refresh, session.Rotated)
+		wantRefused(t, w, first.Refresh, session.ReuseDetected)
+	}
+	for range 5 {
+		steal()
+	}
+	if n := len(notices(t, w)); n != 1 {
+		t.Errorf("%d notices for five thefts at once; want 1", n)
+	}
+	w.Clock.Advance(time.Hour)
+	steal()
+	if n := len(notices(t, w)); n != 1 {
+		t.Errorf("%d new notices an hour later; want 1", n)
+	}
+}
+
+// notices claims whatever is in the outbox.
+func notices(t *testing.T, w *world.World) []domain.Message {
+	t.Helper()
+	var claimed []domain.Message
+	err := w.Store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		claimed, err = tx.Outbox().Claim(ctx, w.Clock.Now(), w.Clock.Now().Add(1000*time.Hour), 100)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claimed
+}
+
+func TestRefreshTokensOutliveARotationOfTheKeyring(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	first := w.Login(t, email)
+	second := mustRefresh(t, w, first.Refresh, session.Rotated)
+
+	rotated := w.WithNewMasterKey(t)
+	if retry := mustRefresh(t, rotated, first.Refresh, session.Replayed); retry.Refresh != second.Refresh {
+		t.Error("a retry across the rotation must answer the same successor, made with the old key")
+	}
+	third := mustRefresh(t, rotated, second.Refresh, session.Rotated)
+	if keyID(third.Refresh) == keyID(second.Refresh) || keyID(third.Refresh) != rotated.Sealer.ActiveKey() {
+		t.Errorf("the next token is made with key %s; want the active %s", keyID(third.Refresh), rotated.Sealer.ActiveKey())
+	}
+	mustRefresh(t, rotated, third.Refresh, session.Rotated)
+}
+
+func keyID(token domain.Secret) string { return strings.Split(token.Reveal(), ".")[1] }
 
 func TestSpentTokenAfterTheGraceWindowIsReuse(t *testing.T) {
 	t.Parallel()

@@ -198,11 +198,17 @@ func (s *Service) EndAll(ctx context.Context, who domain.Identity, includeCurren
 // end ends a session and, if it was this call that ended it, says so in the audit
 // log.
 func (s *Service) end(ctx context.Context, tx ports.Tx, session domain.Session, reason domain.EndReason, now time.Time) error {
+	_, err := s.endOnce(ctx, tx, session, reason, now)
+	return err
+}
+
+// endOnce is end for those who have more to do when it was this call.
+func (s *Service) endOnce(ctx context.Context, tx ports.Tx, session domain.Session, reason domain.EndReason, now time.Time) (bool, error) {
 	ended, err := tx.Sessions().End(ctx, session.ID, reason, now)
 	if err != nil || !ended {
-		return err
+		return false, err
 	}
-	return s.audit(ctx, tx, domain.AuditSessionEnded, session.AccountID, now,
+	return true, s.audit(ctx, tx, domain.AuditSessionEnded, session.AccountID, now,
 		map[string]string{"reason": string(reason), "session_id": string(session.ID)})
 }
 

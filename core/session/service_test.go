@@ -145,6 +145,21 @@ func TestSecurityEventsOutdateTokens(t *testing.T) {
 	}
 }
 
+func TestATokenIsForTheOwnerOfItsSessionOnly(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	eve := w.Register(t, "eve@example.com")
+	w.Register(t, email)
+	owner := authenticate(t, w, w.Login(t, email))
+	mixed, _, err := w.Tokens.Mint(t.Context(), eve, owner.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Sessions.Authenticate(t.Context(), mixed.Reveal()); domain.CodeOf(err) != domain.CodeInvalidToken {
+		t.Errorf("a token of eve for the owner's session: %v; want %s", err, domain.CodeInvalidToken)
+	}
+}
+
 func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)

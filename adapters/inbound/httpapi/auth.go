@@ -132,7 +132,7 @@ func newTokenPair(p domain.TokenPair) tokenPair {
 func idempotencyKey[In any](r *httpkit.Request[In]) (string, error) {
 	key, present := r.Header("Idempotency-Key")
 	if present && key == "" {
-		return "", domain.CheckIdempotencyKey(key, 1)
+		return "", domain.CheckIdempotencyKey(key)
 	}
 	return key, nil
 }

@@ -127,7 +127,7 @@ func TestIdempotentRegistration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := jsonOf(t, map[string]string{"email": email, "password": password})
-	key := header("Idempotency-Key", "k-1")
+	key := header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
 	first := w.call(t, http.MethodPost, pathRegister, body, key)
 	again := w.call(t, http.MethodPost, pathRegister, body, key)
 	if first.status != 201 || again.status != 201 || string(first.body) != string(again.body) {
@@ -253,7 +253,7 @@ func TestRefreshRefusals(t *testing.T) {
 	for range domain.MaxRefreshRetries {
 		w.refresh(t, pair.Refresh)
 	}
-	if got := w.refresh(t, pair.Refresh); got.status != 429 || got.code() != "refresh_retry_limit" {
+	if got := w.refresh(t, pair.Refresh); got.status != 409 || got.code() != "refresh_retry_limit" {
 		t.Errorf("too many retries: got %d %s", got.status, got.body)
 	}
 }
@@ -263,7 +263,7 @@ func TestRefreshWithKeyOutlivesTheGraceWindow(t *testing.T) {
 	w := newWorld(t)
 	w.register(t)
 	first := w.login(t)
-	key := header("Idempotency-Key", strings.Repeat("k", domain.MinRefreshRetryKey))
+	key := header("Idempotency-Key", strings.Repeat("k", domain.MinIdempotencyKey))
 	second := decode[tokens](t, w.refresh(t, first.Refresh, key))
 	w.clock.Advance(time.Hour)
 	if again := w.refresh(t, first.Refresh, key); again.status != 200 || decode[tokens](t, again).Refresh != second.Refresh {

@@ -72,7 +72,7 @@ func TestLastPageHasNoCursor(t *testing.T) {
 	t.Parallel()
 	var asked domain.PageRequest
 	got := listing(t, newKeyring(t, 1), "a", nil, &asked).do(t, get("/list"))
-	if got.body != `{"items":["7"],"next_cursor":null}` {
+	if got.body != `{"items":["7"],"next_cursor":null}`+"\n" {
 		t.Errorf("got %s", got.body)
 	}
 }

@@ -147,6 +147,7 @@ func writeResponse[Out any](w http.ResponseWriter, r *http.Request, e Endpoint, 
 		if body, err = json.Marshal(res.Body, jsontext.AllowInvalidUTF8(true)); err != nil {
 			return err
 		}
+		body = append(body, '\n') // for people with curl
 		status = or(status, http.StatusOK)
 	}
 	if e.CacheControl != "" {

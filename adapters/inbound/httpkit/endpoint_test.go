@@ -163,7 +163,7 @@ func TestFlags(t *testing.T) {
 				return httpkit.Response[bool]{Body: f}, err
 			}))
 		got := k.do(t, get("/flag"+query))
-		if got.body != want && got.problem.Code != want {
+		if got.body != want+"\n" && got.problem.Code != want {
 			t.Errorf("%q: got %s, want %s", query, got.body, want)
 		}
 	}
@@ -217,7 +217,7 @@ func TestGoodAnswers(t *testing.T) {
 			return httpkit.Response[map[string]string]{Status: 201, Body: map[string]string{"a": "<\xff>"}, Location: "/made/1"}, nil
 		}))
 	got := k.do(t, post("/made", ""))
-	if got.status != 201 || got.body != "{\"a\":\"<\ufffd>\"}" || got.header.Get("Location") != "/made/1" ||
+	if got.status != 201 || got.body != "{\"a\":\"<\ufffd>\"}\n" || got.header.Get("Location") != "/made/1" ||
 		got.header.Get("Cache-Control") != "public, max-age=60" || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %d %q %v", got.status, got.body, got.header)
 	}

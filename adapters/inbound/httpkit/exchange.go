@@ -23,8 +23,9 @@ type exchange struct {
 	route         string
 	span          trace.SpanContext
 
-	code  domain.Code // of the problem that was answered
-	cause error       // what to log of a failure that is ours
+	code    domain.Code // of the problem that was answered
+	outcome string      // see Annotate
+	cause   error       // what to log of a failure that is ours
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -47,6 +48,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// Annotate puts the outcome of a use case into the access log's line, where the
+// status alone does not tell outcomes apart. It must be a fixed word.
+func Annotate(ctx context.Context, outcome string) { exchangeFrom(ctx).outcome = outcome }
 
 type exchangeKey struct{}
 

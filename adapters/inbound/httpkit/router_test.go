@@ -103,7 +103,7 @@ func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if res.StatusCode != 200 || res.ContentLength != int64(len(`"hello"`)) || res.Header.Get("Content-Type") != "application/json" {
+	if res.StatusCode != 200 || res.ContentLength != int64(len("\"hello\"\n")) || res.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %d, length %d, %v", res.StatusCode, res.ContentLength, res.Header)
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"authserve/core/domain"
 )
 
 // ServeHTTP implements http.Handler.
@@ -84,7 +86,10 @@ var errPanic = errors.New("panic")
 // the fault is ours.
 func (rt *Router) logAccess(x *exchange, r *http.Request, start time.Time) {
 	level := zapcore.InfoLevel
-	if x.status >= http.StatusInternalServerError {
+	switch {
+	case x.code == domain.CodeOverloaded: // a flood of calls must not be a flood of errors
+		level = zapcore.WarnLevel
+	case x.status >= http.StatusInternalServerError:
 		level = zapcore.ErrorLevel
 	}
 	entry := rt.deps.Logger.Check(level, "request")
@@ -93,7 +98,7 @@ func (rt *Router) logAccess(x *exchange, r *http.Request, start time.Time) {
 	}
 	// Clocks can step back; durations cannot be negative.
 	took := max(rt.deps.Clock.Now().Sub(start), 0)
-	fields := make([]zap.Field, 0, 12)
+	fields := make([]zap.Field, 0, 13)
 	fields = append(fields,
 		zap.String("method", knownMethod(r.Method)),
 		zap.String("route", x.route),
@@ -105,6 +110,9 @@ func (rt *Router) logAccess(x *exchange, r *http.Request, start time.Time) {
 	fields = append(fields, traceFields(x)...)
 	if x.code != "" {
 		fields = append(fields, zap.String("code", string(x.code)))
+	}
+	if x.outcome != "" {
+		fields = append(fields, zap.String("outcome", x.outcome))
 	}
 	if x.cause != nil {
 		fields = append(fields, zap.NamedError("cause", x.cause))

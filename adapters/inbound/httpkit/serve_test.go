@@ -121,7 +121,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	got := lines[0].ContextMap()
 	want := map[string]any{
-		"method": "GET", "route": "/things/{id}", "status": int64(200), "duration_ms": 1.5, "bytes": int64(6),
+		"method": "GET", "route": "/things/{id}", "status": int64(200), "duration_ms": 1.5, "bytes": int64(7),
 		"client_ip": "192.0.2.1", "correlation_id": "c-1",
 	}
 	for key, value := range want {

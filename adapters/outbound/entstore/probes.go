@@ -2,7 +2,9 @@ package entstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"authserve/ports"
 )
@@ -12,6 +14,8 @@ import (
 func (s *Store) Probes() []ports.Probe {
 	return []ports.Probe{probe{"database", s.checkDatabase}, probe{"schema", s.checkSchema}}
 }
+
+var errReplaced = errors.New("the database file was removed or replaced while the service runs: restart it")
 
 type probe struct {
 	name  string
@@ -27,6 +31,9 @@ func (p probe) Name() string { return p.name }
 func (p probe) Check(ctx context.Context) error { return p.check(ctx) }
 
 func (s *Store) checkDatabase(ctx context.Context) error {
+	if file, err := os.Stat(s.settings.file); err != nil || !os.SameFile(file, s.file) {
+		return ports.ErrUnavailable.Wrap(errors.Join(errReplaced, err))
+	}
 	var tables int
 	return translate(ctx, s.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables))
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -111,13 +112,21 @@ func (s settings) dsn(busy time.Duration, params url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.file}).EscapedPath(), RawQuery: params.Encode()}).String()
 }
 
-// createFile makes an empty file that only its owner can read. SQLite gives the
-// files beside it the same mode.
+// createFile makes an empty file that only its owner can read, unless there is one.
+// SQLite gives the files beside it the same mode.
+//
+// A file that is there must not even be opened here: closing any descriptor of it
+// drops the locks that SQLite holds for this process, and then another process that
+// closes the database takes itself for the last one and deletes the log that we
+// write to (https://sqlite.org/howtocorrupt.html section 2.2).
 func createFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's configuration
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is the operator's configuration
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

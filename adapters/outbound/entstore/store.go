@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -35,6 +36,7 @@ type Config struct {
 // Store is a store on SQLite.
 type Store struct {
 	settings settings
+	file     os.FileInfo // which file was opened, whatever is at its path later
 	writer   *sql.DB
 	reader   *sql.DB
 	metrics  []metric.Registration
@@ -79,6 +81,9 @@ func (s *Store) open(ctx context.Context) error {
 	s.reader.SetMaxOpenConns(s.settings.readers)
 	s.reader.SetMaxIdleConns(s.settings.readers)
 	if err := s.reader.PingContext(ctx); err != nil {
+		return err
+	}
+	if s.file, err = os.Stat(s.settings.file); err != nil {
 		return err
 	}
 	s.metrics, err = s.settings.watchPools(map[string]*sql.DB{"writer": s.writer, "reader": s.reader})
