@@ -11,6 +11,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/zap/zapcore"
 
+	"authserve/adapters/outbound/smtp"
 	"authserve/adapters/outbound/system"
 	"authserve/adapters/outbound/telemetry"
 	"authserve/core/admin"
@@ -25,6 +26,7 @@ type options struct {
 	hasher    ports.Hasher
 	mailer    ports.Mailer
 	logWriter zapcore.WriteSyncer
+	ctx       context.Context //nolint:containedctx // lives as long as the call of New
 }
 
 // Option changes what the service is made of.
@@ -45,6 +47,9 @@ func WithHasher(h ports.Hasher) Option { return func(o *options) { o.hasher = h 
 // WithMailer replaces SMTP and the developer mailbox.
 func WithMailer(m ports.Mailer) Option { return func(o *options) { o.mailer = m } }
 
+// WithContext ends a New that waits, such as for another process that migrates.
+func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
+
 // WithLogWriter sends the log elsewhere than to standard output.
 func WithLogWriter(w io.Writer) Option {
 	return func(o *options) { o.logWriter = zapcore.Lock(zapcore.AddSync(w)) }
@@ -61,7 +66,7 @@ type App struct {
 // the result, or lets Run do both. Errors: Faults when the configuration is wrong,
 // otherwise what failed first.
 func New(opts ...Option) (*App, error) {
-	var o options
+	o := options{ctx: context.Background()}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -94,7 +99,11 @@ func New(opts ...Option) (*App, error) {
 
 // check collects every fault of the configuration, those of the keys included.
 func (c Config) check() error {
-	return append(c.Faults(), masterKeyFaults(c, system.Random{})...).Err()
+	faults := append(c.Faults(), masterKeyFaults(c, system.Random{})...)
+	if _, err := smtp.New(smtpConfig(c)); err != nil && !c.SMTP.URL.IsZero() && c.SMTP.From != "" {
+		faults = append(faults, c.Fault("smtp.url", err.Error()))
+	}
+	return faults.Err()
 }
 
 // build lets fx make what target asks for. What the constructors opened before one
@@ -121,9 +130,18 @@ func modules() fx.Option {
 func (a *App) Start(ctx context.Context) error { return a.service.start(ctx) }
 
 // Stop drains requests, then stops the workers, flushes telemetry and closes the
-// store. It returns what could not be finished before ctx ended. Call it once,
-// after a Start that succeeded.
+// store. It returns what could not be finished before ctx ended. Call it once, after
+// a Start that succeeded, or instead of Start.
 func (a *App) Stop(ctx context.Context) error { return a.service.stop(ctx) }
+
+// stopped takes away an error that only says that ctx ended: to be told to stop is
+// none.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
 
 // CreateAccount creates an account with any roles, as `authserve user create` does:
 // the first administrator of a service with a store of its own. Call it between
@@ -138,10 +156,7 @@ func (a *App) Run(ctx context.Context) error { return a.run(ctx, func() error { 
 
 func (a *App) run(ctx context.Context, started func() error) error {
 	if err := a.Start(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return nil
-		}
-		return err
+		return stopped(ctx, err)
 	}
 	err := started()
 	if err == nil {
@@ -163,9 +178,6 @@ func (a *App) HTTPAddr() string { return a.service.p.Listeners.httpAddr }
 
 // OpsAddr is the address that the operations listener is really bound to.
 func (a *App) OpsAddr() string { return a.service.p.Listeners.opsAddr }
-
-// Issuer is the issuer of access tokens.
-func (a *App) Issuer() string { return a.service.p.Listeners.issuer }
 
 // closers are what must be closed when the service stops or could not be built,
 // newest first.

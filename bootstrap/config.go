@@ -46,6 +46,7 @@ type Config struct {
 	Registration   RegistrationConfig
 	Breach         BreachConfig
 
+	file     string // the configuration file; empty: none
 	sources  map[string]Source
 	faults   Faults
 	warnings []string

@@ -27,6 +27,7 @@ func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
 	r.listeners()
 	r.mail()
 	r.secretFiles()
+	r.dataFiles()
 	if cfg.Env == Production {
 		r.production()
 	}
@@ -106,7 +107,11 @@ func (r *rules) mail() {
 // secretFiles looks at who else may read the files of secrets.
 func (r *rules) secretFiles() {
 	for _, l := range r.tree {
-		file := r.cfg.sources[l.path].SecretFile
+		source := r.cfg.sources[l.path]
+		file := source.SecretFile
+		if file == "" && l.secret && r.cfg.file != "" && strings.HasPrefix(source.Origin, r.cfg.file+" line ") {
+			file = r.cfg.file // the secret itself stands in the configuration
+		}
 		if file == "" || r.faulty[l.path] {
 			continue
 		}
@@ -117,6 +122,19 @@ func (r *rules) secretFiles() {
 		}
 		if mode := info.Mode().Perm(); !privateMode(mode, isMounted(file)) {
 			r.strict(l.path, "has a file that others may use (mode %04o): run chmod 0600 on it", mode)
+		}
+	}
+}
+
+// dataFiles looks at who else may use the data directory. It only warns: volumes of
+// container engines come with wide modes, and their files with those of a group.
+func (r *rules) dataFiles() {
+	for _, f := range []struct {
+		path      string
+		forbidden fs.FileMode
+	}{{r.cfg.DataDir, 0o002}, {filepath.Join(r.cfg.DataDir, "authserve.db"), 0o007}} {
+		if info, err := os.Stat(f.path); err == nil && info.Mode().Perm()&f.forbidden != 0 {
+			r.warnings = append(r.warnings, fmt.Sprintf("data_dir: everybody on this machine may use %s (mode %04o)", f.path, info.Mode().Perm()))
 		}
 	}
 }
@@ -159,6 +177,9 @@ func (r *rules) production() {
 		if prefix.Bits() == 0 {
 			r.refuse("trusted_proxies", "must not trust everyone, got %s", prefix)
 		}
+	}
+	if r.cfg.Ops.Pprof && !isLoopbackAddr(r.cfg.Ops.Addr) {
+		r.warnings = append(r.warnings, "ops.pprof serves the profiler beyond this machine: ops.addr is "+r.cfg.Ops.Addr)
 	}
 	if p := r.cfg.Password; p.Algorithm == "argon2id" && !meetsArgon2Minimum(p.Argon2MemoryKiB, p.Argon2Time) {
 		r.refuse("password.argon2_memory_kib", "with password.argon2_time (%d KiB, %d passes) is below every minimum of the OWASP Password Storage Cheat Sheet", p.Argon2MemoryKiB, p.Argon2Time)

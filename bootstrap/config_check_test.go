@@ -195,3 +195,33 @@ func TestAddressesOfOneself(t *testing.T) {
 		t.Errorf("printed as %q, want it hidden", got)
 	}
 }
+
+func TestSecretInAnOpenConfigurationFile(t *testing.T) {
+	t.Parallel()
+	file := writeConfig(t, "env: production\nissuer: https://auth.example.com\nmaster_key: "+masterKey+"\n")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := bootstrap.Load(bootstrap.LoadInput{File: file})
+	if err == nil || !strings.Contains(err.Error(), "master_key: has a file that others may use (mode 0644)") {
+		t.Errorf("open file: %v; want it refused", err)
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := bootstrap.Load(bootstrap.LoadInput{File: file}); err != nil {
+		t.Errorf("private file: %v", err)
+	}
+}
+
+func TestOpenDataDirectoryIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, warnings, err := bootstrap.Load(bootstrap.LoadInput{Environ: []string{"AUTHSERVE_DATA_DIR=" + dir}})
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], dir) {
+		t.Errorf("warnings %q, %v; want one of the directory", warnings, err)
+	}
+}

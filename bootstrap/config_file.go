@@ -42,7 +42,8 @@ func (l *loader) file(in LoadInput) layer {
 		l.fault("", origin, "cannot read the configuration file: %v", err)
 		return nil
 	}
-	return l.document(oneLine(name), data)
+	l.configFile = oneLine(name)
+	return l.document(l.configFile, data)
 }
 
 // document flattens one YAML document. Scalars stay as they were written, so that

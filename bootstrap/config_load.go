@@ -95,6 +95,7 @@ func Load(in LoadInput) (cfg Config, warnings []string, err error) {
 	if cfg.Log.Format == "" {
 		cfg.Log.Format = map[Environment]string{Development: "console", Production: "json"}[cfg.Env]
 	}
+	cfg.file = l.configFile
 	rules := checkConfig(&cfg, l.tree, faulty)
 	cfg.faults = slices.Concat(l.faults, rules.faults)
 	cfg.warnings = slices.Concat(l.warnings, rules.warnings)
@@ -103,9 +104,10 @@ func Load(in LoadInput) (cfg Config, warnings []string, err error) {
 
 // loader collects what is wrong while the layers are read.
 type loader struct {
-	tree     []leaf
-	faults   Faults
-	warnings []string
+	configFile string // empty: none
+	tree       []leaf
+	faults     Faults
+	warnings   []string
 }
 
 func (l *loader) fault(path, origin, format string, args ...any) {

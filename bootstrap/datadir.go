@@ -32,7 +32,7 @@ func (d dataDir) masterKey() string { return filepath.Join(d.path, keyFile) }
 // kernel gives it back too when the process dies, however it dies.
 func (d dataDir) lock() (release func() error, err error) {
 	path := filepath.Join(d.path, lockFile)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's own setting
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // the path is the operator's own setting
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"fmt"
 
 	"go.uber.org/fx"
@@ -22,7 +23,7 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 	var hasher ports.Hasher
 	var mailer ports.Mailer
 	opened := &closers{}
-	err := build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer))
+	err := build(options{config: &cfg, ctx: context.Background(), logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer))
 	if err != nil {
 		return nil, err
 	}

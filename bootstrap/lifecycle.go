@@ -83,6 +83,8 @@ func (s *service) start(ctx context.Context) (err error) {
 func (s *service) serve(server *httpkit.Server, h http.Handler) {
 	go func() {
 		if err := server.Serve(h); err != nil {
+			s.p.Readiness.open.Store(false)
+			s.p.Telemetry.Logger.Error("a listener died", zap.Error(err))
 			s.failed <- err
 		}
 	}()

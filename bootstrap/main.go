@@ -67,9 +67,9 @@ func (p program) serve(ctx context.Context, c cli.Config) error {
 	if err != nil {
 		return err
 	}
-	app, err := New(WithConfig(cfg), WithLogWriter(p.stdout))
+	app, err := New(WithConfig(cfg), WithContext(ctx), WithLogWriter(p.stdout))
 	if err != nil {
-		return err
+		return stopped(ctx, err)
 	}
 	return app.run(ctx, func() error { return p.announce(app) })
 }
@@ -164,7 +164,7 @@ func withCore(ctx context.Context, cfg Config, fn func(context.Context, database
 	var db database
 	var service *admin.Service
 	opened := &closers{}
-	if err := build(options{config: &cfg, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
+	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
 		return err
 	}
 	return errors.Join(fn(asOperator(ctx), db, service), opened.close())

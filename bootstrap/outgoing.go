@@ -107,7 +107,7 @@ func newDeliverer(cfg Config, o options, clock ports.Clock) (deliverer, error) {
 	case o.mailer != nil:
 		return deliverer{Mailer: o.mailer}, nil
 	case !cfg.SMTP.URL.IsZero():
-		m, err := smtp.New(smtp.Config{URL: cfg.SMTP.URL, From: cfg.SMTP.From, Timeout: cfg.SMTP.Timeout})
+		m, err := smtp.New(smtpConfig(cfg))
 		return deliverer{Mailer: m}, err
 	case cfg.DeveloperMailbox():
 		box := devmail.New(clock)
@@ -115,6 +115,10 @@ func newDeliverer(cfg Config, o options, clock ports.Clock) (deliverer, error) {
 	default:
 		return deliverer{Mailer: noMail{}}, nil
 	}
+}
+
+func smtpConfig(cfg Config) smtp.Config {
+	return smtp.Config{URL: cfg.SMTP.URL, From: cfg.SMTP.From, Timeout: cfg.SMTP.Timeout}
 }
 
 // noMail stands in where no mail system is configured. It refuses for good, so that

@@ -36,7 +36,7 @@ func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters me
 		return database{}, err
 	}
 	entCfg.TracerProvider, entCfg.MeterProvider = tracers, meters
-	s, err := entstore.Open(context.Background(), entCfg)
+	s, err := entstore.Open(o.ctx, entCfg)
 	if err != nil {
 		return database{}, fmt.Errorf("open the database: %w", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"authserve/adapters/outbound/guard"
 	"authserve/adapters/outbound/memstore"
 	"authserve/bootstrap"
+	"authserve/core/admin"
+	"authserve/core/domain"
 	"authserve/ports/fake"
 )
 
@@ -180,14 +182,14 @@ func TestFailedStartSaysWhyAndCleansUp(t *testing.T) {
 			if err := app.Start(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("start: %v; want a word about %q", err, c.want)
 			}
-			client := http.Client{}
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+app.HTTPAddr(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if answer, err := client.Do(r); err == nil {
-				_ = answer.Body.Close()
-				t.Error("a service that failed to start still listens")
+			for _, address := range []string{app.HTTPAddr(), app.OpsAddr()} {
+				var lc net.ListenConfig
+				again, err := lc.Listen(t.Context(), "tcp", address)
+				if err != nil {
+					t.Errorf("a service that failed to start keeps its port: %v", err)
+					continue
+				}
+				_ = again.Close()
 			}
 		})
 	}
@@ -215,5 +217,68 @@ func TestToldToStopWhileStartingIsNoError(t *testing.T) {
 	cancel()
 	if err := app.Run(ctx); err != nil {
 		t.Errorf("run = %v; want nil", err)
+	}
+}
+
+func TestStopWithoutStartGivesEverythingBack(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, nil)
+	for range 2 { // the second finds the directory free again
+		app, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Stop(t.Context()); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	}
+}
+
+func TestTwoServicesDoNotShareADataDirectory(t *testing.T) {
+	t.Parallel()
+	cfg := load(t, nil)
+	first, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bootstrap.New(bootstrap.WithConfig(cfg), bootstrap.WithLogWriter(io.Discard)); err == nil || !strings.Contains(err.Error(), "another authserve") {
+		t.Errorf("second service: %v; want refused", err)
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProductionRefusesTheGeneratedKeyOfDevelopment(t *testing.T) {
+	t.Parallel()
+	development := load(t, nil)
+	run(t, development)
+	cfg, _, err := bootstrap.Load(bootstrap.LoadInput{Environ: []string{
+		"AUTHSERVE_ENV=production", "AUTHSERVE_ISSUER=https://auth.example.com", "AUTHSERVE_DATA_DIR=" + t.TempDir(),
+		"AUTHSERVE_MASTER_KEY_FILE=" + filepath.Join(development.DataDir, "master.key"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bootstrap.New(bootstrap.WithConfig(cfg)); err == nil || !strings.Contains(err.Error(), "generated for development") {
+		t.Errorf("production with a development key: %v; want refused", err)
+	}
+}
+
+func TestEmbedderCreatesTheFirstAdministrator(t *testing.T) {
+	t.Parallel()
+	app, err := bootstrap.New(bootstrap.WithConfig(load(t, nil)), bootstrap.WithLogWriter(io.Discard), bootstrap.WithStore(memstore.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.CreateAccount(t.Context(), admin.NewAccount{Email: "root@example.com", Password: domain.NewSecret("correct horse battery staple"), Roles: []string{"admin"}})
+	if err != nil || len(a.Roles) != 2 {
+		t.Errorf("account %+v, %v; want an administrator", a, err)
+	}
+	if err := app.Stop(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
