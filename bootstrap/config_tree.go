@@ -105,7 +105,7 @@ func configTree() []leaf {
 			func(c *Config) *time.Duration { return &c.Token.AccessTTL }),
 		durationLeaf("token.refresh_grace", 30*time.Second, durations{0, 2 * time.Minute}, "How long after its first use a refresh token may be tried again and gets the same successor.",
 			func(c *Config) *time.Duration { return &c.Token.RefreshGrace }),
-		choiceLeaf("token.algorithm", domain.ES256, "The signature algorithm of access tokens. After a change, the next start makes new keys and uses them at once; tokens of the old ones stay good until they expire.",
+		choiceLeaf("token.algorithm", domain.ES256, "The signature algorithm of access tokens. A change publishes a new key at the next start and signs with it some minutes later; tokens of the old key stay good until they expire.",
 			func(c *Config) *domain.Algorithm { return &c.Token.Algorithm }, domain.ES256, domain.EdDSA, domain.RS256),
 		durationLeaf("token.leeway", 30*time.Second, durations{0, 2 * time.Minute}, "Tolerated difference of clocks when a token's times are checked.",
 			func(c *Config) *time.Duration { return &c.Token.Leeway }),
