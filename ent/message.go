@@ -33,6 +33,8 @@ type Message struct {
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Attempt holds the value of the "attempt" field.
 	Attempt int `json:"attempt,omitempty"`
+	// Failures holds the value of the "failures" field.
+	Failures int `json:"failures,omitempty"`
 	// DueAt holds the value of the "due_at" field.
 	DueAt time.Time `json:"due_at,omitempty"`
 	// SettledAt holds the value of the "settled_at" field.
@@ -47,7 +49,7 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case message.FieldAttempt:
+		case message.FieldAttempt, message.FieldFailures:
 			values[i] = new(sql.NullInt64)
 		case message.FieldID, message.FieldKind, message.FieldAccountID, message.FieldRecipient, message.FieldSubject, message.FieldBody, message.FieldState, message.FieldLastError:
 			values[i] = new(sql.NullString)
@@ -121,6 +123,12 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field attempt", values[i])
 			} else if value.Valid {
 				_m.Attempt = int(value.Int64)
+			}
+		case message.FieldFailures:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field failures", values[i])
+			} else if value.Valid {
+				_m.Failures = int(value.Int64)
 			}
 		case message.FieldDueAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -199,6 +207,9 @@ func (_m *Message) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("attempt=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Attempt))
+	builder.WriteString(", ")
+	builder.WriteString("failures=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Failures))
 	builder.WriteString(", ")
 	builder.WriteString("due_at=")
 	builder.WriteString(_m.DueAt.Format(time.ANSIC))

@@ -68,6 +68,12 @@ func (_c *MessageCreate) SetAttempt(v int) *MessageCreate {
 	return _c
 }
 
+// SetFailures sets the "failures" field.
+func (_c *MessageCreate) SetFailures(v int) *MessageCreate {
+	_c.mutation.SetFailures(v)
+	return _c
+}
+
 // SetDueAt sets the "due_at" field.
 func (_c *MessageCreate) SetDueAt(v time.Time) *MessageCreate {
 	_c.mutation.SetDueAt(v)
@@ -158,6 +164,9 @@ func (_c *MessageCreate) check() error {
 	if _, ok := _c.mutation.Attempt(); !ok {
 		return &ValidationError{Name: "attempt", err: errors.New(`ent: missing required field "Message.attempt"`)}
 	}
+	if _, ok := _c.mutation.Failures(); !ok {
+		return &ValidationError{Name: "failures", err: errors.New(`ent: missing required field "Message.failures"`)}
+	}
 	if _, ok := _c.mutation.DueAt(); !ok {
 		return &ValidationError{Name: "due_at", err: errors.New(`ent: missing required field "Message.due_at"`)}
 	}
@@ -230,6 +239,10 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Attempt(); ok {
 		_spec.SetField(message.FieldAttempt, field.TypeInt, value)
 		_node.Attempt = value
+	}
+	if value, ok := _c.mutation.Failures(); ok {
+		_spec.SetField(message.FieldFailures, field.TypeInt, value)
+		_node.Failures = value
 	}
 	if value, ok := _c.mutation.DueAt(); ok {
 		_spec.SetField(message.FieldDueAt, field.TypeTime, value)

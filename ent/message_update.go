@@ -63,6 +63,27 @@ func (_u *MessageUpdate) AddAttempt(v int) *MessageUpdate {
 	return _u
 }
 
+// SetFailures sets the "failures" field.
+func (_u *MessageUpdate) SetFailures(v int) *MessageUpdate {
+	_u.mutation.ResetFailures()
+	_u.mutation.SetFailures(v)
+	return _u
+}
+
+// SetNillableFailures sets the "failures" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableFailures(v *int) *MessageUpdate {
+	if v != nil {
+		_u.SetFailures(*v)
+	}
+	return _u
+}
+
+// AddFailures adds value to the "failures" field.
+func (_u *MessageUpdate) AddFailures(v int) *MessageUpdate {
+	_u.mutation.AddFailures(v)
+	return _u
+}
+
 // SetDueAt sets the "due_at" field.
 func (_u *MessageUpdate) SetDueAt(v time.Time) *MessageUpdate {
 	_u.mutation.SetDueAt(v)
@@ -161,6 +182,12 @@ func (_u *MessageUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.AddedAttempt(); ok {
 		_spec.AddField(message.FieldAttempt, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.Failures(); ok {
+		_spec.SetField(message.FieldFailures, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFailures(); ok {
+		_spec.AddField(message.FieldFailures, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.DueAt(); ok {
 		_spec.SetField(message.FieldDueAt, field.TypeTime, value)
 	}
@@ -225,6 +252,27 @@ func (_u *MessageUpdateOne) SetNillableAttempt(v *int) *MessageUpdateOne {
 // AddAttempt adds value to the "attempt" field.
 func (_u *MessageUpdateOne) AddAttempt(v int) *MessageUpdateOne {
 	_u.mutation.AddAttempt(v)
+	return _u
+}
+
+// SetFailures sets the "failures" field.
+func (_u *MessageUpdateOne) SetFailures(v int) *MessageUpdateOne {
+	_u.mutation.ResetFailures()
+	_u.mutation.SetFailures(v)
+	return _u
+}
+
+// SetNillableFailures sets the "failures" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableFailures(v *int) *MessageUpdateOne {
+	if v != nil {
+		_u.SetFailures(*v)
+	}
+	return _u
+}
+
+// AddFailures adds value to the "failures" field.
+func (_u *MessageUpdateOne) AddFailures(v int) *MessageUpdateOne {
+	_u.mutation.AddFailures(v)
 	return _u
 }
 
@@ -355,6 +403,12 @@ func (_u *MessageUpdateOne) sqlSave(ctx context.Context) (_node *Message, err er
 	}
 	if value, ok := _u.mutation.AddedAttempt(); ok {
 		_spec.AddField(message.FieldAttempt, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Failures(); ok {
+		_spec.SetField(message.FieldFailures, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFailures(); ok {
+		_spec.AddField(message.FieldFailures, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.DueAt(); ok {
 		_spec.SetField(message.FieldDueAt, field.TypeTime, value)

@@ -3603,6 +3603,8 @@ type MessageMutation struct {
 	created_at    *time.Time
 	attempt       *int
 	addattempt    *int
+	failures      *int
+	addfailures   *int
 	due_at        *time.Time
 	settled_at    *time.Time
 	last_error    *string
@@ -4024,6 +4026,62 @@ func (m *MessageMutation) ResetAttempt() {
 	m.addattempt = nil
 }
 
+// SetFailures sets the "failures" field.
+func (m *MessageMutation) SetFailures(i int) {
+	m.failures = &i
+	m.addfailures = nil
+}
+
+// Failures returns the value of the "failures" field in the mutation.
+func (m *MessageMutation) Failures() (r int, exists bool) {
+	v := m.failures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailures returns the old "failures" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldFailures(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailures is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailures requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailures: %w", err)
+	}
+	return oldValue.Failures, nil
+}
+
+// AddFailures adds i to the "failures" field.
+func (m *MessageMutation) AddFailures(i int) {
+	if m.addfailures != nil {
+		*m.addfailures += i
+	} else {
+		m.addfailures = &i
+	}
+}
+
+// AddedFailures returns the value that was added to the "failures" field in this mutation.
+func (m *MessageMutation) AddedFailures() (r int, exists bool) {
+	v := m.addfailures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailures resets all changes to the "failures" field.
+func (m *MessageMutation) ResetFailures() {
+	m.failures = nil
+	m.addfailures = nil
+}
+
 // SetDueAt sets the "due_at" field.
 func (m *MessageMutation) SetDueAt(t time.Time) {
 	m.due_at = &t
@@ -4179,7 +4237,7 @@ func (m *MessageMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MessageMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.kind != nil {
 		fields = append(fields, message.FieldKind)
 	}
@@ -4203,6 +4261,9 @@ func (m *MessageMutation) Fields() []string {
 	}
 	if m.attempt != nil {
 		fields = append(fields, message.FieldAttempt)
+	}
+	if m.failures != nil {
+		fields = append(fields, message.FieldFailures)
 	}
 	if m.due_at != nil {
 		fields = append(fields, message.FieldDueAt)
@@ -4237,6 +4298,8 @@ func (m *MessageMutation) Field(name string) (ent.Value, bool) {
 		return m.CreatedAt()
 	case message.FieldAttempt:
 		return m.Attempt()
+	case message.FieldFailures:
+		return m.Failures()
 	case message.FieldDueAt:
 		return m.DueAt()
 	case message.FieldSettledAt:
@@ -4268,6 +4331,8 @@ func (m *MessageMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldCreatedAt(ctx)
 	case message.FieldAttempt:
 		return m.OldAttempt(ctx)
+	case message.FieldFailures:
+		return m.OldFailures(ctx)
 	case message.FieldDueAt:
 		return m.OldDueAt(ctx)
 	case message.FieldSettledAt:
@@ -4339,6 +4404,13 @@ func (m *MessageMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAttempt(v)
 		return nil
+	case message.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailures(v)
+		return nil
 	case message.FieldDueAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -4371,6 +4443,9 @@ func (m *MessageMutation) AddedFields() []string {
 	if m.addattempt != nil {
 		fields = append(fields, message.FieldAttempt)
 	}
+	if m.addfailures != nil {
+		fields = append(fields, message.FieldFailures)
+	}
 	return fields
 }
 
@@ -4381,6 +4456,8 @@ func (m *MessageMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case message.FieldAttempt:
 		return m.AddedAttempt()
+	case message.FieldFailures:
+		return m.AddedFailures()
 	}
 	return nil, false
 }
@@ -4396,6 +4473,13 @@ func (m *MessageMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddAttempt(v)
+		return nil
+	case message.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailures(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Message numeric field %s", name)
@@ -4456,6 +4540,9 @@ func (m *MessageMutation) ResetField(name string) error {
 		return nil
 	case message.FieldAttempt:
 		m.ResetAttempt()
+		return nil
+	case message.FieldFailures:
+		m.ResetFailures()
 		return nil
 	case message.FieldDueAt:
 		m.ResetDueAt()

@@ -19,8 +19,12 @@ type Outbox interface {
 	Claim(ctx context.Context, now, leaseEnd time.Time, limit int) ([]domain.Message, error)
 	// Sent settles a claimed message as delivered. Errors: ErrStale.
 	Sent(ctx context.Context, id domain.ID, attempt int, at time.Time) error
-	// Retry gives a claimed message back until due. Errors: ErrStale.
+	// Retry gives a claimed message back until due after a failure: it raises
+	// Failures by one and writes reason as LastError. Errors: ErrStale.
 	Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, reason string) error
+	// Return gives a claimed message back until due without a failure: Failures and
+	// LastError stay. Errors: ErrStale.
+	Return(ctx context.Context, id domain.ID, attempt int, due time.Time) error
 	// Abandon settles a claimed message as undeliverable. Errors: ErrStale.
 	Abandon(ctx context.Context, id domain.ID, attempt int, at time.Time, reason string) error
 	// Purge removes at most limit messages settled before the instant, and returns

@@ -17,9 +17,11 @@ type Sessions interface {
 	// ListActive returns the account's sessions that are neither ended nor expired
 	// at now: newest first by (CreatedAt, ID).
 	ListActive(ctx context.Context, accountID domain.ID, now time.Time, page domain.PageRequest) (domain.Page[domain.Session], error)
-	// Advance writes the refresh state, LastSeenAt and ExpiresAt of s where the
-	// session is not ended and its position (nonce, counter and retries) is still
-	// from. Of many contenders one succeeds. Errors: ErrStale.
+	// Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt of s
+	// where the session is not ended and its position (nonce, counter and retries) is
+	// still from. Of many contenders one succeeds. Whoever moves Generation gives a
+	// new nonce and counter 0 with it, so that every position before is stale. Errors:
+	// ErrStale.
 	Advance(ctx context.Context, s domain.Session, from domain.RefreshPosition) error
 	// End ends the session; ended is false when it was ended before or does not
 	// exist. Of many contenders one gets true.

@@ -175,6 +175,11 @@ func (UnsupportedOutbox) Retry(context.Context, domain.ID, int, time.Time, strin
 	return ErrUnsupported
 }
 
+// Return implements Outbox.
+func (UnsupportedOutbox) Return(context.Context, domain.ID, int, time.Time) error {
+	return ErrUnsupported
+}
+
 // Abandon implements Outbox.
 func (UnsupportedOutbox) Abandon(context.Context, domain.ID, int, time.Time, string) error {
 	return ErrUnsupported

@@ -74,10 +74,10 @@ func (b *bench) claim(t *testing.T, lease time.Duration) []domain.Message {
 
 // settled is one committed settling call.
 type settled struct {
-	verb    string // sent, retry, abandon
+	verb    string // sent, retry, return, abandon
 	id      domain.ID
 	attempt int
-	due     time.Time // of a retry
+	due     time.Time // of a retry or return
 	reason  string
 }
 
@@ -134,6 +134,11 @@ func (o journalOutbox) Sent(ctx context.Context, id domain.ID, attempt int, at t
 func (o journalOutbox) Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, reason string) error {
 	return o.keep(o.Outbox.Retry(ctx, id, attempt, due, reason),
 		settled{verb: "retry", id: id, attempt: attempt, due: due, reason: reason})
+}
+
+func (o journalOutbox) Return(ctx context.Context, id domain.ID, attempt int, due time.Time) error {
+	return o.keep(o.Outbox.Return(ctx, id, attempt, due),
+		settled{verb: "return", id: id, attempt: attempt, due: due})
 }
 
 func (o journalOutbox) Abandon(ctx context.Context, id domain.ID, attempt int, at time.Time, reason string) error {

@@ -12,11 +12,11 @@ import (
 // maxReason is the longest reason kept of a failure, in bytes.
 const maxReason = 200
 
-// pause is how long to wait after a message's claim number attempt came to
-// nothing: exponential, with jitter over its second half.
-func (r *Relay) pause(attempt int) time.Duration {
+// pause is how long to wait after the last of so many failures of a message:
+// exponential, with jitter over its second half.
+func (r *Relay) pause(failures int) time.Duration {
 	pause := r.cfg.FirstPause
-	for i := 1; i < attempt && pause < r.cfg.LongestPause; i++ {
+	for i := 1; i < failures && pause < r.cfg.LongestPause; i++ {
 		pause *= 2
 	}
 	pause = min(pause, r.cfg.LongestPause)

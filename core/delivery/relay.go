@@ -20,7 +20,8 @@ type Config struct {
 	// Lease is how long a claim lasts. No send begins in its second half and none
 	// outlasts it, so it is at least twice the longest send.
 	Lease time.Duration
-	// Attempts is how many claims a message gets before a failure abandons it.
+	// Attempts is how many may fail: the last of these failures abandons the message.
+	// A claim that was given back, or whose claimant died, is no failure.
 	Attempts int
 	// FirstPause follows the first failure; each further one doubles it, up to
 	// LongestPause. Up to half of a pause is taken off at random, so that messages
@@ -34,7 +35,7 @@ type Report struct {
 	Sent      int // accepted by the mail system
 	Retried   int // failed, to be tried again
 	Abandoned int // refused for good, or failed once too often
-	Returned  int // given back without an attempt of their own
+	Returned  int // given back without a failure
 	Lost      int // taken over by another relay before they were settled
 }
 
@@ -56,7 +57,7 @@ func New(store ports.Store, mailer ports.Mailer, clock ports.Clock, random ports
 // Deliver sends one batch. After several failures of the mailer in a row it stops,
 // gives the rest back, and until a message gets through it claims one at a time,
 // no earlier than the mailer asked for: an outage uses up no attempts of messages
-// that it keeps from being tried.
+// that it keeps from being tried. Nor does a mailer too slow for the batch.
 //
 // The report is good beside an error too. Errors: those of the store, after which
 // the messages left come back at the end of their lease; the end of ctx; and the
@@ -136,20 +137,21 @@ func (r *Relay) send(ctx context.Context, m domain.Message, limit time.Duration)
 // settle records the outcome of an attempt on m.
 func (r *Relay) settle(ctx context.Context, m domain.Message, outcome error, report *Report) error {
 	now := r.clock.Now()
+	failures := m.Failures + 1 // counting this attempt, should it be one
 	var count *int
 	var write func(context.Context, ports.Outbox) error
 	switch {
 	case outcome == nil:
 		count = &report.Sent
 		write = func(ctx context.Context, o ports.Outbox) error { return o.Sent(ctx, m.ID, m.Attempt, now) }
-	case domain.KindOf(outcome) == domain.KindInvalid || m.Attempt >= r.cfg.Attempts:
+	case domain.KindOf(outcome) == domain.KindInvalid || failures >= r.cfg.Attempts:
 		count = &report.Abandoned
 		write = func(ctx context.Context, o ports.Outbox) error {
 			return o.Abandon(ctx, m.ID, m.Attempt, now, reason(outcome, m))
 		}
 	default:
 		count = &report.Retried
-		due := now.Add(r.pause(m.Attempt))
+		due := now.Add(r.pause(failures))
 		write = func(ctx context.Context, o ports.Outbox) error {
 			return o.Retry(ctx, m.ID, m.Attempt, due, reason(outcome, m))
 		}
@@ -177,7 +179,7 @@ func (r *Relay) giveBack(ctx context.Context, messages []domain.Message, report 
 	err := r.update(ctx, func(ctx context.Context, o ports.Outbox) error {
 		returned, lost = 0, 0
 		for _, m := range messages {
-			err := o.Retry(ctx, m.ID, m.Attempt, now, m.LastError)
+			err := o.Return(ctx, m.ID, m.Attempt, now)
 			switch {
 			case errors.Is(err, ports.ErrStale):
 				lost++

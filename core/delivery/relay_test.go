@@ -174,8 +174,58 @@ func TestAnOutageStopsTheBatchAndSparesTheRest(t *testing.T) {
 	deliver("after the outage", delivery.Report{Claimed: 5, Sent: 5})
 
 	for _, m := range post.Sent() {
-		if m.Attempt != 2 {
-			t.Errorf("message %s: got claim number %d, want 2: the outage used up one", m.ID, m.Attempt)
+		if m.Failures != 0 {
+			t.Errorf("message %s: got %d failures, want none: the outage kept it from being tried", m.ID, m.Failures)
+		}
+	}
+}
+
+// A mail server so slow that most of each batch is given back: what waits in a
+// long backlog is claimed more often than it may fail, and has not failed once.
+func TestALongBacklogUsesUpNoAttempts(t *testing.T) {
+	t.Parallel()
+	const messages, failing = 1000, 4 // one in so many fails, the first time that it is tried
+	cfg := delivery.Config{Batch: 20, Lease: time.Minute, Attempts: 2, FirstPause: 30 * time.Second, LongestPause: 6 * time.Hour}
+	b := newBench()
+	b.enqueue(t, messages)
+	tries, failedAt := map[domain.ID]int{}, map[domain.ID]time.Time{}
+	mostClaims := 0
+	relay := b.relay(mailer(func(_ context.Context, m domain.Message) error {
+		b.clock.Advance(5 * time.Second)
+		if m.Failures != tries[m.ID] {
+			t.Errorf("message %s: got %d failures, want %d", m.ID, m.Failures, tries[m.ID])
+		}
+		tries[m.ID]++
+		if tries[m.ID] == 1 {
+			mostClaims = max(mostClaims, m.Attempt)
+			if len(tries)%failing == 0 {
+				failedAt[m.ID] = b.clock.Now()
+				return ports.ErrUnavailable
+			}
+		}
+		return nil
+	}), cfg)
+
+	var total delivery.Report
+	for range messages {
+		report, _ := relay.Deliver(t.Context())
+		total.Sent += report.Sent
+		total.Retried += report.Retried
+		total.Abandoned += report.Abandoned
+		b.clock.Advance(2 * time.Second)
+	}
+	if want := (delivery.Report{Sent: messages, Retried: messages / failing}); total != want {
+		t.Errorf("all batches together: got %+v, want %+v", total, want)
+	}
+	if mostClaims <= cfg.Attempts {
+		t.Errorf("claims until the first try: got at most %d, want a backlog that takes more than %d", mostClaims, cfg.Attempts)
+	}
+	for _, line := range b.journal.all() {
+		if line.verb != "retry" {
+			continue
+		}
+		if wait := line.due.Sub(failedAt[line.id]); wait < cfg.FirstPause/2 || wait > cfg.FirstPause {
+			t.Errorf("message %s: got a pause of %v after its first failure, want %v to %v", line.id, wait, cfg.FirstPause/2, cfg.FirstPause)
 		}
 	}
 }

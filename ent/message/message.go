@@ -27,6 +27,8 @@ const (
 	FieldCreatedAt = "created_at"
 	// FieldAttempt holds the string denoting the attempt field in the database.
 	FieldAttempt = "attempt"
+	// FieldFailures holds the string denoting the failures field in the database.
+	FieldFailures = "failures"
 	// FieldDueAt holds the string denoting the due_at field in the database.
 	FieldDueAt = "due_at"
 	// FieldSettledAt holds the string denoting the settled_at field in the database.
@@ -48,6 +50,7 @@ var Columns = []string{
 	FieldState,
 	FieldCreatedAt,
 	FieldAttempt,
+	FieldFailures,
 	FieldDueAt,
 	FieldSettledAt,
 	FieldLastError,
@@ -109,6 +112,11 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByAttempt orders the results by the attempt field.
 func ByAttempt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAttempt, opts...).ToFunc()
+}
+
+// ByFailures orders the results by the failures field.
+func ByFailures(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFailures, opts...).ToFunc()
 }
 
 // ByDueAt orders the results by the due_at field.

@@ -104,6 +104,11 @@ func Attempt(v int) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldAttempt, v))
 }
 
+// Failures applies equality check predicate on the "failures" field. It's identical to FailuresEQ.
+func Failures(v int) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldFailures, v))
+}
+
 // DueAt applies equality check predicate on the "due_at" field. It's identical to DueAtEQ.
 func DueAt(v time.Time) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldDueAt, v))
@@ -587,6 +592,46 @@ func AttemptLT(v int) predicate.Message {
 // AttemptLTE applies the LTE predicate on the "attempt" field.
 func AttemptLTE(v int) predicate.Message {
 	return predicate.Message(sql.FieldLTE(FieldAttempt, v))
+}
+
+// FailuresEQ applies the EQ predicate on the "failures" field.
+func FailuresEQ(v int) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldFailures, v))
+}
+
+// FailuresNEQ applies the NEQ predicate on the "failures" field.
+func FailuresNEQ(v int) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldFailures, v))
+}
+
+// FailuresIn applies the In predicate on the "failures" field.
+func FailuresIn(vs ...int) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldFailures, vs...))
+}
+
+// FailuresNotIn applies the NotIn predicate on the "failures" field.
+func FailuresNotIn(vs ...int) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldFailures, vs...))
+}
+
+// FailuresGT applies the GT predicate on the "failures" field.
+func FailuresGT(v int) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldFailures, v))
+}
+
+// FailuresGTE applies the GTE predicate on the "failures" field.
+func FailuresGTE(v int) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldFailures, v))
+}
+
+// FailuresLT applies the LT predicate on the "failures" field.
+func FailuresLT(v int) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldFailures, v))
+}
+
+// FailuresLTE applies the LTE predicate on the "failures" field.
+func FailuresLTE(v int) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldFailures, v))
 }
 
 // DueAtEQ applies the EQ predicate on the "due_at" field.

@@ -146,6 +146,7 @@ var (
 		{Name: "state", Type: field.TypeString},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 		{Name: "attempt", Type: field.TypeInt},
+		{Name: "failures", Type: field.TypeInt},
 		{Name: "due_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 		{Name: "settled_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 		{Name: "last_error", Type: field.TypeString, Size: 2147483647},
@@ -159,12 +160,12 @@ var (
 			{
 				Name:    "messages_due",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[6], MessagesColumns[9], MessagesColumns[0]},
+				Columns: []*schema.Column{MessagesColumns[6], MessagesColumns[10], MessagesColumns[0]},
 			},
 			{
 				Name:    "messages_settled",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[10]},
+				Columns: []*schema.Column{MessagesColumns[11]},
 			},
 		},
 	}

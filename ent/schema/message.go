@@ -29,6 +29,7 @@ func (Message) Fields() []ent.Field {
 		field.String("state"),
 		field.Time("created_at").Immutable().SchemaType(instantColumn()),
 		field.Int("attempt"),
+		field.Int("failures"),
 		field.Time("due_at").SchemaType(instantColumn()),
 		field.Time("settled_at").Optional().Nillable().SchemaType(instantColumn()),
 		field.Text("last_error"),

@@ -22,7 +22,7 @@ func (Session) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("id").Immutable().SchemaType(uuidColumn()),
 		field.String("account_id").Immutable().SchemaType(uuidColumn()),
-		field.Int64("generation").Immutable(),
+		field.Int64("generation"),
 		field.String("client_id").Immutable(),
 		field.Strings("auth_methods").Immutable(),
 		field.String("ip").Immutable(),

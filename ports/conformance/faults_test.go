@@ -55,9 +55,12 @@ func faults() []fault {
 		{"updates accounts unconditionally", with(func(tx ports.Tx) ports.Tx { return blindAccounts{Tx: tx} }), []string{"accounts.update_is_conditional", "races.account_update"}},
 		{"records any login", with(func(tx ports.Tx) ports.Tx { return anyLogin{Tx: tx} }), []string{"accounts.record_login_is_conditional", "generations.login_against_password_change"}},
 		{"re-hashes unconditionally", with(func(tx ports.Tx) ports.Tx { return blindCredentials{Tx: tx} }), []string{"credentials.replace_is_conditional", "generations.rehash_against_password_change"}},
-		{"advances sessions unconditionally", with(func(tx ports.Tx) ports.Tx { return blindSessions{Tx: tx} }), []string{"sessions.advance_is_conditional", "races.session_advance"}},
+		{"advances sessions unconditionally", with(func(tx ports.Tx) ports.Tx { return blindSessions{Tx: tx} }), []string{"sessions.advance_is_conditional", "sessions.advance_moves_generation", "races.session_advance"}},
+		{"leaves a session in its generation", with(func(tx ports.Tx) ports.Tx { return ageless{Tx: tx} }), []string{"sessions.advance_moves_generation"}},
 		{"ends sessions twice", with(func(tx ports.Tx) ports.Tx { return endless{Tx: tx} }), []string{"sessions.end", "races.session_end"}},
 		{"claims without a lease", with(func(tx ports.Tx) ports.Tx { return leaseless{Tx: tx} }), []string{"outbox.lease", "races.outbox_claim"}},
+		{"counts a return as a failure", with(func(tx ports.Tx) ports.Tx { return blaming{Tx: tx} }), []string{"outbox.return"}},
+		{"counts no failures", with(func(tx ports.Tx) ports.Tx { return forgiving{Tx: tx} }), []string{"outbox.retry"}},
 		{"returns local time", with(func(tx ports.Tx) ports.Tx { return local{Tx: tx} }), []string{"accounts.create_then_read", "instants.return_in_utc"}},
 		{"compares addresses as typed", with(func(tx ports.Tx) ports.Tx { return asTyped{Tx: tx} }), []string{"accounts.email_is_unique"}},
 		{"hands out what it keeps", sharing, []string{"memory.nothing_is_shared"}},
@@ -196,6 +199,21 @@ func (s blindSessionStore) Advance(ctx context.Context, session domain.Session, 
 	return s.Sessions.Advance(ctx, session, kept.Refresh.RefreshPosition)
 }
 
+type ageless struct{ ports.Tx }
+
+func (t ageless) Sessions() ports.Sessions { return agelessStore{t.Tx.Sessions()} }
+
+type agelessStore struct{ ports.Sessions }
+
+func (s agelessStore) Advance(ctx context.Context, session domain.Session, from domain.RefreshPosition) error {
+	kept, err := s.ByID(ctx, session.ID)
+	if err != nil {
+		return err
+	}
+	session.Generation = kept.Generation
+	return s.Sessions.Advance(ctx, session, from)
+}
+
 type endless struct{ ports.Tx }
 
 func (t endless) Sessions() ports.Sessions { return endlessStore{t.Tx.Sessions()} }
@@ -218,10 +236,30 @@ func (o leaselessStore) Claim(ctx context.Context, now, leaseEnd time.Time, limi
 	claimed, err := o.Outbox.Claim(ctx, now, leaseEnd, limit)
 	for _, m := range claimed {
 		if m.Attempt < 3 {
-			err = errors.Join(err, o.Retry(ctx, m.ID, m.Attempt, now, ""))
+			err = errors.Join(err, o.Return(ctx, m.ID, m.Attempt, now))
 		}
 	}
 	return claimed, err
+}
+
+type blaming struct{ ports.Tx }
+
+func (t blaming) Outbox() ports.Outbox { return blamingStore{t.Tx.Outbox()} }
+
+type blamingStore struct{ ports.Outbox }
+
+func (o blamingStore) Return(ctx context.Context, id domain.ID, attempt int, due time.Time) error {
+	return o.Retry(ctx, id, attempt, due, "")
+}
+
+type forgiving struct{ ports.Tx }
+
+func (t forgiving) Outbox() ports.Outbox { return forgivingStore{t.Tx.Outbox()} }
+
+type forgivingStore struct{ ports.Outbox }
+
+func (o forgivingStore) Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, _ string) error {
+	return o.Return(ctx, id, attempt, due)
 }
 
 type local struct{ ports.Tx }

@@ -101,6 +101,8 @@ func zones(at time.Time) []time.Time {
 func instantsReturnInUTC(s *subject) {
 	roundTrip(s, 1, zones(fake.Epoch())[0], fake.Epoch())
 	// The ways in that change a row.
+	s.enqueue(fake.Message(2))
+	equal(s, "the messages claimed again", len(s.claimUntil(fake.Epoch(), fake.Epoch())), 2)
 	at, account := fake.Epoch().Add(time.Hour), fake.Account(1)
 	west := zones(at)[1]
 	s.givenSessions(fake.Session(2, account), fake.Session(3, account), fake.Session(4, account))
@@ -117,7 +119,8 @@ func instantsReturnInUTC(s *subject) {
 			tx.Credentials().Replace(ctx, credential, 1),
 			tx.Sessions().Advance(ctx, advanced, fake.Session(4, account).Refresh.RefreshPosition),
 			tx.Keys().SetState(ctx, fake.SigningKey(1).ID, domain.KeyActive, domain.KeyRetired, west),
-			tx.Outbox().Retry(ctx, fake.Message(1).ID, 1, west, "busy"))
+			tx.Outbox().Retry(ctx, fake.Message(1).ID, 2, west, "busy"),
+			tx.Outbox().Return(ctx, fake.Message(2).ID, 1, west))
 	})
 	changed := s.account(account.ID)
 	for what, got := range map[string]time.Time{
@@ -135,7 +138,7 @@ func instantsReturnInUTC(s *subject) {
 		equal(s, what, got, at)
 	}
 	equal(s, "the messages claimed before a pause ends", len(s.claimUntil(at.Add(-time.Microsecond), at)), 0)
-	equal(s, "the messages claimed when a pause ends", len(s.claimUntil(at, at)), 1)
+	equal(s, "the messages claimed when a pause ends", len(s.claimUntil(at, at)), 2)
 }
 
 func instantsMicroseconds(s *subject) {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"authserve/core/domain"
@@ -38,8 +39,13 @@ func outboxCases() []Case {
 		},
 		{
 			"outbox.retry", true,
-			"A message given back is claimed again when its pause is over, with the reason as LastError.",
+			"A message that failed is claimed again when its pause is over, with Failures raised by one and the reason as LastError.",
 			outboxRetry,
+		},
+		{
+			"outbox.return", true,
+			"A message given back without a failure is claimed again from the instant on, with the next attempt, and with Failures and LastError as they were.",
+			outboxReturn,
 		},
 		{
 			"outbox.abandon", true,
@@ -48,7 +54,7 @@ func outboxCases() []Case {
 		},
 		{
 			"outbox.settling_needs_the_claim", true,
-			"Sent, Retry and Abandon fail with ErrStale and change nothing when another claimant took the message over, when it is settled, and when it does not exist.",
+			"Sent, Retry, Return and Abandon fail with ErrStale and change nothing when another claimant took the message over, when it is settled, and when it does not exist.",
 			outboxSettlingNeedsTheClaim,
 		},
 		{
@@ -82,8 +88,15 @@ func (s *subject) claim(now time.Time, limit int) []domain.Message {
 func settle(id domain.ID, attempt int) map[string]step {
 	at := fake.Epoch().Add(time.Second)
 	return map[string]step{
-		"Sent":  func(ctx context.Context, tx ports.Tx) error { return tx.Outbox().Sent(ctx, id, attempt, at) },
-		"Retry": func(ctx context.Context, tx ports.Tx) error { return tx.Outbox().Retry(ctx, id, attempt, at, "busy") },
+		"Sent": func(ctx context.Context, tx ports.Tx) error {
+			return tx.Outbox().Sent(ctx, id, attempt, at)
+		},
+		"Retry": func(ctx context.Context, tx ports.Tx) error {
+			return tx.Outbox().Retry(ctx, id, attempt, at, "busy")
+		},
+		"Return": func(ctx context.Context, tx ports.Tx) error {
+			return tx.Outbox().Return(ctx, id, attempt, at)
+		},
 		"Abandon": func(ctx context.Context, tx ports.Tx) error {
 			return tx.Outbox().Abandon(ctx, id, attempt, at, "refused")
 		},
@@ -95,7 +108,9 @@ func dueAt(at time.Time) func(*domain.Message) {
 }
 
 func outboxEnqueueThenClaim(s *subject) {
-	want := fake.Message(1, func(m *domain.Message) { m.CreatedAt = fake.Epoch().Add(-time.Hour) })
+	want := fake.Message(1, func(m *domain.Message) {
+		m.CreatedAt, m.Failures, m.LastError = fake.Epoch().Add(-time.Hour), 3, "busy"
+	})
 	bare := fake.Message(2, func(m *domain.Message) { m.AccountID, m.Subject, m.Text = "", "", "" })
 	bare.DueAt = fake.Epoch().Add(time.Second)
 	s.enqueue(want, bare)
@@ -151,16 +166,42 @@ func settledStaysSettled(s *subject, how string) {
 }
 
 func outboxRetry(s *subject) {
-	message := fake.Message(1)
-	s.enqueue(message)
+	failed, other := fake.Message(1), fake.Message(2, dueAt(fake.Epoch().Add(day)))
+	s.enqueue(failed, other)
 	equal(s, "the claimed messages", len(s.claim(fake.Epoch(), 10)), 1)
-	pause := fake.Epoch().Add(time.Hour)
-	s.update(func(ctx context.Context, tx ports.Tx) error {
-		return tx.Outbox().Retry(ctx, message.ID, 1, pause, "the server is busy")
-	})
-	equal(s, "the messages claimed in the pause", len(s.claim(pause.Add(-time.Microsecond), 10)), 0)
-	message.Attempt, message.DueAt, message.LastError = 2, pause.Add(time.Minute), "the server is busy"
-	equal(s, "the messages claimed after the pause", s.claim(pause, 10), []domain.Message{message})
+	due := fake.Epoch()
+	for n, reason := range []string{"the server is busy", "the server is gone"} {
+		due = due.Add(time.Hour)
+		s.update(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Outbox().Retry(ctx, failed.ID, n+1, due, reason)
+		})
+		equal(s, "the messages claimed in the pause", len(s.claim(due.Add(-time.Microsecond), 10)), 0)
+		failed.Attempt, failed.Failures, failed.LastError, failed.DueAt = n+2, n+1, reason, due.Add(time.Minute)
+		equal(s, "the messages claimed after the pause", s.claim(due, 10), []domain.Message{failed})
+	}
+	s.update(settle(failed.ID, failed.Attempt)["Sent"])
+	other.Attempt, other.DueAt = 1, other.DueAt.Add(time.Minute)
+	equal(s, "another message", s.claim(fake.Epoch().Add(day), 10), []domain.Message{other})
+}
+
+func outboxReturn(s *subject) {
+	fresh := fake.Message(1)
+	failed := fake.Message(2, func(m *domain.Message) { m.Failures, m.LastError = 2, "the server is busy" })
+	s.enqueue(fresh, failed)
+	equal(s, "the claimed messages", len(s.claim(fake.Epoch(), 10)), 2)
+	due := fake.Epoch()
+	for attempt := 1; attempt <= 2; attempt++ {
+		due = due.Add(time.Second) // long before the lease ends
+		s.update(func(ctx context.Context, tx ports.Tx) error {
+			return errors.Join(
+				tx.Outbox().Return(ctx, fresh.ID, attempt, due),
+				tx.Outbox().Return(ctx, failed.ID, attempt, due))
+		})
+		equal(s, "the messages claimed before the instant", len(s.claim(due.Add(-time.Microsecond), 10)), 0)
+		fresh.Attempt, fresh.DueAt = attempt+1, due.Add(time.Minute)
+		failed.Attempt, failed.DueAt = attempt+1, due.Add(time.Minute)
+		equal(s, "the messages claimed at the instant", s.claim(due, 10), []domain.Message{fresh, failed})
+	}
 }
 
 func outboxSettlingNeedsTheClaim(s *subject) {

@@ -33,13 +33,18 @@ func sessionCases() []Case {
 		},
 		{
 			"sessions.advance", true,
-			"Advance writes the refresh state, LastSeenAt and ExpiresAt, and no other field.",
+			"Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt, and no other field.",
 			sessionAdvance,
 		},
 		{
 			"sessions.advance_is_conditional", true,
 			"Advance from a position that differs in nonce, counter or retries, or of a session that is ended or gone, is ErrStale and changes nothing.",
 			sessionAdvanceIsConditional,
+		},
+		{
+			"sessions.advance_moves_generation", true,
+			"Advance moves generation, nonce and counter together; the position before is stale.",
+			sessionAdvanceMovesGeneration,
 		},
 	}
 }
@@ -136,7 +141,7 @@ func sessionAdvance(s *subject) {
 
 	want := rotated(first)
 	given := want.Clone()
-	given.AccountID, given.Generation, given.ClientID, given.AuthMethods = fake.Account(2).ID, 99, "spoiled", []string{"spoiled"}
+	given.AccountID, given.ClientID, given.AuthMethods = fake.Account(2).ID, "spoiled", []string{"spoiled"}
 	given.IP, given.UserAgent, given.CreatedAt = "spoiled", "spoiled", fake.Epoch().Add(9*day)
 	given.AbsoluteExpiresAt, given.EndReason = fake.Epoch().Add(99*day), domain.EndedByLogout
 	if err := s.advance(given, first.Refresh.RefreshPosition); err != nil {
@@ -187,4 +192,34 @@ func sessionAdvanceIsConditional(s *subject) {
 	gone := fake.Session(3, account)
 	s.fails("Advance of a session that is gone", s.advance(rotated(gone), gone.Refresh.RefreshPosition), ports.ErrStale)
 	s.fails("the session that is gone", s.sessionFound(gone.ID), ports.ErrNotFound)
+}
+
+func sessionAdvanceMovesGeneration(s *subject) {
+	account := fake.Account(1)
+	s.given(account)
+	before := fake.Session(1, account, func(s *domain.Session) {
+		s.Refresh.Counter, s.Refresh.Retries = 5, 2
+		s.Refresh.RotatedAt, s.Refresh.RetryKey = fake.Epoch(), []byte("retry key")
+	})
+	other := fake.Session(2, account)
+	s.givenSessions(before, other)
+
+	moved := before.Clone()
+	moved.Generation++
+	moved.Refresh = fake.Session(3, account).Refresh // another nonce, the counter at 0, no retry
+	if err := s.advance(moved, before.Refresh.RefreshPosition); err != nil {
+		s.Fatalf("Advance to the next generation: got error %v, want none", err)
+	}
+	equal(s, "the moved session", s.session(moved.ID), moved)
+	equal(s, "another session", s.session(other.ID), other)
+
+	s.fails("a refresh from the position before", s.advance(rotated(before), before.Refresh.RefreshPosition), ports.ErrStale)
+	s.fails("a second move from the position before", s.advance(moved, before.Refresh.RefreshPosition), ports.ErrStale)
+	equal(s, "the session after the stale writes", s.session(moved.ID), moved)
+
+	refreshed := rotated(moved)
+	if err := s.advance(refreshed, moved.Refresh.RefreshPosition); err != nil {
+		s.Fatalf("Advance in the new generation: got error %v, want none", err)
+	}
+	equal(s, "the session refreshed in the new generation", s.session(moved.ID), refreshed)
 }

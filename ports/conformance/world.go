@@ -47,12 +47,12 @@ func populate(s *subject) {
 				r.CreatedAt, r.ExpiresAt = fake.Epoch().Add(-3*day), fake.Epoch().Add(-2*day)
 			})))
 	})
-	// Message 5 is settled, 1 to 3 are claimed, 4 is due.
+	// Message 6 is settled, 1 to 4 are claimed, 5 is due.
 	due := func(at time.Time) func(*domain.Message) { return func(m *domain.Message) { m.DueAt = at } }
 	s.update(func(ctx context.Context, tx ports.Tx) error {
 		long, past := fake.Epoch().Add(-2*day), fake.Epoch().Add(-time.Hour)
 		outbox := tx.Outbox()
-		for n, at := range []time.Time{past, past, past, fake.Epoch(), long} {
+		for n, at := range []time.Time{past, past, past, past, fake.Epoch(), long} {
 			if err := outbox.Enqueue(ctx, fake.Message(n+1, due(at))); err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ func populate(s *subject) {
 				return err
 			}
 		}
-		return outbox.Sent(ctx, fake.Message(5).ID, 1, long)
+		return outbox.Sent(ctx, fake.Message(6).ID, 1, long)
 	})
 }
 
@@ -110,12 +110,15 @@ func writes() []operation {
 		}},
 		{"Keys.Delete", func(ctx context.Context, tx ports.Tx) error { return tx.Keys().Delete(ctx, fake.SigningKey(2).ID) }},
 		{"Guards.Advance", func(ctx context.Context, tx ports.Tx) error { return tx.Guards().Advance(ctx, worldGuard, 1) }},
-		{"Outbox.Enqueue", func(ctx context.Context, tx ports.Tx) error { return tx.Outbox().Enqueue(ctx, fake.Message(6)) }},
+		{"Outbox.Enqueue", func(ctx context.Context, tx ports.Tx) error { return tx.Outbox().Enqueue(ctx, fake.Message(7)) }},
 		{"Outbox.Sent", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Outbox().Sent(ctx, fake.Message(1).ID, 1, fake.Epoch())
 		}},
 		{"Outbox.Retry", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Outbox().Retry(ctx, fake.Message(2).ID, 1, fake.Epoch(), "busy")
+		}},
+		{"Outbox.Return", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Outbox().Return(ctx, fake.Message(4).ID, 1, fake.Epoch())
 		}},
 		{"Outbox.Abandon", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Outbox().Abandon(ctx, fake.Message(3).ID, 1, fake.Epoch(), "refused")

@@ -50,7 +50,11 @@ func holdsLock(t *testing.T, path string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inode := fmt.Sprintf(":%d ", info.Sys().(*syscall.Stat_t).Ino)
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		t.Fatalf("the file's facts are %T", info.Sys())
+	}
+	inode := fmt.Sprintf(":%d ", stat.Ino)
 	owner := fmt.Sprintf(" %d ", os.Getpid())
 	for line := range strings.Lines(string(locks)) {
 		if strings.Contains(line, "POSIX") && strings.Contains(line, inode) && strings.Contains(line, owner) {

@@ -32,6 +32,7 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 		SetState(string(domain.MessagePending)).
 		SetCreatedAt(domain.Instant(m.CreatedAt)).
 		SetAttempt(m.Attempt).
+		SetFailures(m.Failures).
 		SetDueAt(domain.Instant(m.DueAt)).
 		SetLastError(m.LastError).
 		Exec(ctx))
@@ -85,8 +86,13 @@ func (s outbox) Sent(ctx context.Context, id domain.ID, attempt int, at time.Tim
 // Retry implements ports.Outbox.
 func (s outbox) Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, reason string) error {
 	return s.settle(ctx, id, attempt, func(u *ent.MessageUpdate) {
-		u.SetDueAt(domain.Instant(due)).SetLastError(reason)
+		u.AddFailures(1).SetDueAt(domain.Instant(due)).SetLastError(reason)
 	})
+}
+
+// Return implements ports.Outbox.
+func (s outbox) Return(ctx context.Context, id domain.ID, attempt int, due time.Time) error {
+	return s.settle(ctx, id, attempt, func(u *ent.MessageUpdate) { u.SetDueAt(domain.Instant(due)) })
 }
 
 // Abandon implements ports.Outbox.
@@ -142,6 +148,7 @@ func messageOf(row *ent.Message) domain.Message {
 		State:     domain.MessageState(row.State),
 		CreatedAt: row.CreatedAt.UTC(),
 		Attempt:   row.Attempt,
+		Failures:  row.Failures,
 		DueAt:     row.DueAt.UTC(),
 		SettledAt: instant(row.SettledAt),
 		LastError: row.LastError,

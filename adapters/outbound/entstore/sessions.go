@@ -94,6 +94,7 @@ func (s sessions) Advance(ctx context.Context, v domain.Session, from domain.Ref
 			session.RefreshNonce(from.Nonce),
 			session.RefreshCounter(from.Counter),
 			session.RefreshRetries(from.Retries)).
+		SetGeneration(v.Generation).
 		SetLastSeenAt(domain.Instant(v.LastSeenAt)).
 		SetExpiresAt(domain.Instant(v.ExpiresAt)).
 		SetRefreshNonce(v.Refresh.Nonce).

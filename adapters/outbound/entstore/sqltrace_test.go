@@ -63,13 +63,14 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_ = tx.Guards().Advance(ctx, "guard", 0)
 	_ = tx.Guards().Advance(ctx, "guard", 1)
 	_, _ = tx.Guards().Read(ctx, "guard")
-	for n := range 3 {
+	for n := range 4 {
 		_ = tx.Outbox().Enqueue(ctx, fake.Message(n))
 	}
 	_, _ = tx.Outbox().Claim(ctx, now, now, 10)
 	_ = tx.Outbox().Sent(ctx, fake.Message(0).ID, 1, now)
 	_ = tx.Outbox().Retry(ctx, fake.Message(1).ID, 1, now, "peer said no")
 	_ = tx.Outbox().Abandon(ctx, fake.Message(2).ID, 1, now, "peer said no")
+	_ = tx.Outbox().Return(ctx, fake.Message(3).ID, 1, now)
 	_, _ = tx.Outbox().Purge(ctx, now.Add(time.Hour), 10)
 	_ = tx.Audit().Append(ctx, fake.AuditEvent(1))
 	_ = tx.Idempotency().Create(ctx, domain.IdempotencyRecord{Key: key, Body: key, Resource: id, CreatedAt: now, ExpiresAt: now})

@@ -61,7 +61,13 @@ func (s outbox) Sent(ctx context.Context, id domain.ID, attempt int, at time.Tim
 func (s outbox) Retry(ctx context.Context, id domain.ID, attempt int, due time.Time, reason string) error {
 	return s.settle(ctx, id, attempt, func(m *domain.Message) {
 		m.DueAt, m.LastError = due, reason
+		m.Failures++
 	})
+}
+
+// Return implements ports.Outbox.
+func (s outbox) Return(ctx context.Context, id domain.ID, attempt int, due time.Time) error {
+	return s.settle(ctx, id, attempt, func(m *domain.Message) { m.DueAt = due })
 }
 
 // Abandon implements ports.Outbox.

@@ -72,6 +72,7 @@ func (s sessions) Advance(ctx context.Context, session domain.Session, from doma
 	if !ok || !kept.EndedAt.IsZero() || at.Counter != from.Counter || at.Retries != from.Retries || !bytes.Equal(at.Nonce, from.Nonce) {
 		return ports.ErrStale
 	}
+	kept.Generation = session.Generation
 	kept.Refresh = session.Refresh
 	kept.LastSeenAt = session.LastSeenAt
 	kept.ExpiresAt = session.ExpiresAt

@@ -80,6 +80,7 @@ CREATE TABLE `messages` (
   `state` text NOT NULL,
   `created_at` datetime NOT NULL,
   `attempt` integer NOT NULL,
+  `failures` integer NOT NULL,
   `due_at` datetime NOT NULL,
   `settled_at` datetime NULL,
   `last_error` text NOT NULL,
