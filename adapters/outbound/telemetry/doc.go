@@ -5,7 +5,8 @@
 // metrics go out by OTLP over HTTP only when an endpoint is set
 // (OTEL_EXPORTER_OTLP_ENDPOINT, or the one with _TRACES_ or _METRICS_ in it);
 // /metrics is always there. Without an exporter of traces nothing is sampled, yet
-// every request has a trace ID for the logs.
+// every request has a trace ID for the logs. A variable that asks for something
+// else than the service does stops the start (environment.go).
 //
 // With an exporter, 1 % of the traces are sampled unless OTEL_TRACES_SAMPLER says
 // otherwise, and of the rest those are exported whose local root span ends with an

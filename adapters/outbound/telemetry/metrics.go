@@ -21,7 +21,7 @@ func naming() otlptranslator.TranslationStrategyOption {
 	return otlptranslator.UnderscoreEscapingWithSuffixes
 }
 
-func (t *Telemetry) metrics(ctx context.Context, res *resource.Resource) error {
+func (t *Telemetry) metrics(ctx context.Context, env environment, res *resource.Resource) error {
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (t *Telemetry) metrics(ctx context.Context, res *resource.Resource) error {
 		return err
 	}
 	options := []sdkmetric.Option{sdkmetric.WithResource(res), sdkmetric.WithReader(pull), sdkmetric.WithView(t.view)}
-	if exporting("METRICS") {
+	if env.metrics {
 		push, err := otlpmetrichttp.New(ctx)
 		if err != nil {
 			return err
@@ -67,6 +67,7 @@ func ours(kv attribute.KeyValue) bool {
 	case "server.address", "server.port",
 		"client.address", "client.port",
 		"network.peer.address", "network.peer.port", "network.local.address", "network.local.port",
+		"network.protocol.name", "network.protocol.version",
 		"url.full", "url.path", "url.query",
 		"user_agent.original":
 		return false

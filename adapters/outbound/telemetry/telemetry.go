@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"sync"
 
 	"go.opentelemetry.io/contrib/instrumentation/runtime"
@@ -41,21 +40,26 @@ type Telemetry struct {
 }
 
 // New makes everything. It opens no connection, so a collector that is down is no
-// error. ctx is used while it runs only. Shutdown must be called in the end.
+// error; a variable that asks for what the service does not do is one. ctx is used
+// while it runs only. Shutdown must be called in the end.
 func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 	logger, err := newLogger(cfg)
 	if err != nil {
 		return nil, err
 	}
+	env, err := readEnvironment()
+	if err != nil {
+		return nil, fmt.Errorf("telemetry: %w", err)
+	}
 	t := &Telemetry{Logger: logger, Propagator: propagation.TraceContext{}, catalogue: newCatalogue()}
 	otel.SetErrorHandler(errorHandler(logger))
-	if err := t.providers(ctx, cfg); err != nil {
+	if err := t.providers(ctx, env, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("telemetry: %w", err), t.Shutdown(ctx))
 	}
 	return t, nil
 }
 
-func (t *Telemetry) providers(ctx context.Context, cfg Config) error {
+func (t *Telemetry) providers(ctx context.Context, env environment, cfg Config) error {
 	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(
@@ -66,10 +70,10 @@ func (t *Telemetry) providers(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("resource: %w", err)
 	}
-	if err := t.traces(ctx, res); err != nil {
+	if err := t.traces(ctx, env, res); err != nil {
 		return fmt.Errorf("traces: %w", err)
 	}
-	if err := t.metrics(ctx, res); err != nil {
+	if err := t.metrics(ctx, env, res); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	if err := runtime.Start(runtime.WithMeterProvider(t.Meters)); err != nil {
@@ -93,9 +97,4 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("telemetry shutdown: %w", err)
 	}
 	return nil
-}
-
-// exporting reports whether an endpoint is set for the signal, TRACES or METRICS.
-func exporting(signal string) bool {
-	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != ""
 }
