@@ -18,7 +18,8 @@ var (
 	// ErrUnavailable: the dependency did not do its work. Whether a write took
 	// place is unknown.
 	ErrUnavailable = domain.NewError(domain.KindUnavailable, domain.CodeDependencyUnavailable, "A required dependency is not available.")
-	// ErrOverloaded: the adapter refused the work before it began.
+	// ErrOverloaded: the adapter refused the work for want of time, mostly before it
+	// began; whatever it began has no effect.
 	ErrOverloaded = domain.NewError(domain.KindOverloaded, domain.CodeOverloaded, "The service is overloaded.")
 	// ErrReadOnly: a write inside View. It is a bug of the caller.
 	ErrReadOnly = domain.NewError(domain.KindInternal, "store_read_only", "A write was tried in a read-only transaction.")

@@ -10,7 +10,7 @@ import (
 // is the one costly dependency of a login, so it is bounded.
 type Hasher interface {
 	// Hash hashes with the present settings and a fresh salt. Errors:
-	// ErrOverloaded before any work, ErrUnavailable.
+	// ErrOverloaded when its turn comes too late, ErrUnavailable.
 	Hash(ctx context.Context, p domain.Password) (domain.PasswordHash, error)
 	// Verify reports whether p is the password of hash, in time that does not
 	// depend on how they differ. needsRehash tells that hash is weaker than the

@@ -61,6 +61,8 @@ func (h argon2Hash) matches(password string) (bool, error) {
 	return subtle.ConstantTimeCompare(h.key, other.key) == 1, nil
 }
 
+func (h argon2Hash) kind() kind { return kind{argon2: h.cost} }
+
 func (h argon2Hash) weakerThan(c Config) bool {
 	return c.Algorithm != Argon2id || h.cost.weakerThan(c.argon2Cost()) ||
 		len(h.salt) < argon2SaltSize || len(h.key) < argon2KeySize

@@ -38,18 +38,22 @@ func newBcryptHash(password string, cost int) (bcryptHash, error) {
 	return bcryptHash{text: string(text), cost: cost}, err
 }
 
-// matches never accepts more than 72 bytes: the library would compare the first
-// 72 and not look at the rest.
+// matches never accepts more than 72 bytes, and works on the first 72 all the same:
+// otherwise the quick answer would tell which accounts have a bcrypt hash.
 func (h bcryptHash) matches(password string) (bool, error) {
-	if len(password) > domain.MaxBcryptBytes {
-		return false, nil
+	plain := []byte(password)
+	tooLong := len(plain) > domain.MaxBcryptBytes
+	if tooLong {
+		plain = plain[:domain.MaxBcryptBytes]
 	}
-	err := bcrypt.CompareHashAndPassword([]byte(h.text), []byte(password))
+	err := bcrypt.CompareHashAndPassword([]byte(h.text), plain)
 	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && !tooLong, err
 }
+
+func (h bcryptHash) kind() kind { return kind{bcrypt: h.cost} }
 
 func (h bcryptHash) weakerThan(c Config) bool {
 	return c.Algorithm != Bcrypt || h.cost < c.BcryptCost

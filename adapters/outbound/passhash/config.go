@@ -78,3 +78,11 @@ func (c Config) check() error {
 func (c Config) argon2Cost() argon2Cost {
 	return argon2Cost{memory: c.Argon2Memory, time: c.Argon2Time, parallelism: c.Argon2Parallelism}
 }
+
+// kind is that of the jobs that make new hashes.
+func (c Config) kind() kind {
+	if c.Algorithm == Bcrypt {
+		return kind{bcrypt: c.BcryptCost}
+	}
+	return kind{argon2: c.argon2Cost()}
+}

@@ -18,7 +18,7 @@ func (p *Pool) Hash(ctx context.Context, password domain.Password) (domain.Passw
 			Message: fmt.Sprintf("The password has more than %d bytes.", domain.MaxBcryptBytes),
 		})
 	}
-	hash, err := run(ctx, p, func() (storedHash, error) {
+	hash, err := run(ctx, p, p.cfg.kind(), func() (storedHash, error) {
 		if p.cfg.Algorithm == Bcrypt {
 			return newBcryptHash(plain, p.cfg.BcryptCost)
 		}
@@ -36,7 +36,7 @@ func (p *Pool) Verify(ctx context.Context, password domain.Password, hash domain
 	if err != nil {
 		return false, false, err
 	}
-	match, err = run(ctx, p, func() (bool, error) { return stored.matches(password.Reveal()) })
+	match, err = run(ctx, p, stored.kind(), func() (bool, error) { return stored.matches(password.Reveal()) })
 	if err != nil {
 		return false, false, err
 	}

@@ -172,6 +172,26 @@ func TestBcryptReadsNoMoreThan72Bytes(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
+func TestBcryptWorksForTooLongPasswordsToo(t *testing.T) {
+	work := func(plain, hash string) float64 {
+		return testing.AllocsPerRun(1, func() {
+			if match, err := passhash.Matches(hash, plain); match || err != nil {
+				t.Errorf("got match %v, %v, want false, nil", match, err)
+			}
+		})
+	}
+	for name, hash := range map[string]string{
+		"genuine": "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		"dummy":   newPool(t, cheapBcrypt()).Dummy().Reveal(),
+	} {
+		fits, tooLong := work(strings.Repeat("x", 72), hash), work(strings.Repeat("x", 73), hash)
+		if tooLong < fits/2 { // without a comparison there would be next to none
+			t.Errorf("%s: got %v allocations for 73 bytes, want about the %v of a comparison", name, tooLong, fits)
+		}
+	}
+}
+
 func TestDummyLooksLikeAHashAndMatchesNothing(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]passhash.Config{"argon2id": cheap(), "bcrypt": cheapBcrypt()} {

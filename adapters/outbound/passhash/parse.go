@@ -13,6 +13,8 @@ var errUnreadable = domain.NewError(domain.KindInternal, domain.CodeInternal, "A
 type storedHash interface {
 	// matches does the costly work.
 	matches(password string) (bool, error)
+	// kind is that of the work.
+	kind() kind
 	// weakerThan reports that new hashes of c are better.
 	weakerThan(c Config) bool
 	encode() string

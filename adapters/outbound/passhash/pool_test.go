@@ -18,7 +18,7 @@ import (
 
 func newPool(tb testing.TB, cfg passhash.Config) *passhash.Pool {
 	tb.Helper()
-	pool, err := passhash.New(cfg, system.Random{})
+	pool, err := passhash.New(cfg, system.Random{}, system.Clock{})
 	if err != nil {
 		tb.Fatalf("New: %v", err)
 	}
@@ -194,7 +194,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := passhash.New(passhash.Config{
 		Algorithm: "md5", Argon2Memory: 1 << 20, BcryptCost: 9, Workers: -1, Queue: -1,
-	}, system.Random{})
+	}, system.Random{}, system.Clock{})
 	for _, want := range []string{"md5", "memory", "bcrypt cost", "workers"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that says %q", err, want)
@@ -206,7 +206,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 		"many lanes":    {Argon2Parallelism: 9},
 		"bcrypt 15":     {BcryptCost: 15},
 	} {
-		if _, err := passhash.New(cfg, system.Random{}); err == nil {
+		if _, err := passhash.New(cfg, system.Random{}, system.Clock{}); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
