@@ -72,7 +72,7 @@ func configTree() []leaf {
 		notYet(secretLeaf("redis.url", "a redis URL", "Redis, for several replicas.",
 			func(c *Config) *domain.Secret { return &c.Redis.URL }, nil)),
 
-		secretLeaf("smtp.url", "`smtp://user:password@host:587`, `smtps://…`", "The mail server. Empty: in development, while both listeners are loopback addresses, mail goes to the developer mailbox on the operations listener; otherwise it waits unsent.",
+		secretLeaf("smtp.url", "`smtp://user:password@host:587`, `smtps://…`", "The mail server. Empty: in development, while both listeners are loopback addresses, mail goes to the developer mailbox on the operations listener; otherwise it is abandoned, visibly.",
 			func(c *Config) *domain.Secret { return &c.SMTP.URL }, checkSMTPURL),
 		textLeaf("smtp.from", "", "a mail address", "The sender of mail. Needed with `smtp.url`.",
 			func(c *Config) *string { return &c.SMTP.From }, checkMailAddress),
