@@ -50,6 +50,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	if code, err := p.Terminate(); code != 0 || err != nil {
 		t.Errorf("the last service ended with %d, %v", code, err)
 	}
+	checkIntegrity(t, filepath.Join(dir, "data", "authserve.db"))
 	if accounts == 0 || sessions == 0 {
 		t.Fatalf("%d acknowledged accounts and %d sessions: the load proves nothing", accounts, sessions)
 	}
@@ -184,6 +185,10 @@ func checkIntegrity(t *testing.T, path string) {
 	}
 	if got := query(t, db, `SELECT "table" FROM pragma_foreign_key_check`); len(got) != 0 {
 		t.Errorf("foreign_key_check: rows of %v", got)
+	}
+	// A token ahead of its row is accepted, so a lost rotation would show only here.
+	if got := query(t, db, "SELECT id FROM audit_events WHERE action = 'refresh.counter_ahead'"); len(got) != 0 {
+		t.Errorf("%d acknowledged rotations were lost", len(got))
 	}
 }
 

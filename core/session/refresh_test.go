@@ -1,7 +1,10 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -227,7 +230,7 @@ func TestSixteenParallelRefreshesGetOneSuccessor(t *testing.T) {
 
 func TestForgedTokensReadNothingAndEndNothing(t *testing.T) {
 	t.Parallel()
-	w := world.New(t)
+	w, store := forgedStore(t)
 	w.Register(t, email)
 	first := w.Login(t, email)
 	second := mustRefresh(t, w, first.Refresh, session.Rotated)
@@ -237,8 +240,18 @@ func TestForgedTokensReadNothingAndEndNothing(t *testing.T) {
 		changed[i] = value
 		return domain.NewSecret(strings.Join(changed, "."))
 	}
-	mac := []byte(parts[4])
-	mac[0] ^= 1
+	mac, err := base64.RawURLEncoding.DecodeString(parts[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := func(i int) string { // of the proof below 16, of the seal above
+		changed := bytes.Clone(mac)
+		changed[i] ^= 1
+		return base64.RawURLEncoding.EncodeToString(changed)
+	}
+	touched := errors.New("the store was touched")
+	store.FailView(touched)
+	store.FailUpdate(touched)
 	for name, forged := range map[string]domain.Secret{
 		"empty":             domain.NewSecret(""),
 		"garbage":           domain.NewSecret("garbage"),
@@ -246,13 +259,15 @@ func TestForgedTokensReadNothingAndEndNothing(t *testing.T) {
 		"another version":   with(0, "as2"),
 		"unknown key":       with(1, "nokey"),
 		"another session":   with(2, "0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6"),
-		"upper-case id":     with(2, strings.ToUpper(parts[2])),
+		"upper-case id":     with(2, "0192F0C1-2B3C-7D4E-8F90-A1B2C3D4E5F6"),
 		"an older counter":  with(3, "-1"),
 		"a newer counter":   with(3, "7"),
 		"leading zero":      with(3, "00"),
 		"plus sign":         with(3, "+0"),
 		"overflow":          with(3, "99999999999999999999999"),
-		"changed mac":       with(4, string(mac)),
+		"changed proof":     with(4, flipped(0)),
+		"changed seal":      with(4, flipped(16)),
+		"short mac":         with(4, base64.RawURLEncoding.EncodeToString(mac[:16])),
 		"no mac":            with(4, ""),
 		"line break in mac": with(4, parts[4][:10]+"\n"+parts[4][10:]),
 		"padded mac":        with(4, parts[4]+"="),
@@ -264,6 +279,10 @@ func TestForgedTokensReadNothingAndEndNothing(t *testing.T) {
 			t.Errorf("%s: %s, %v; want %s", name, r.Outcome, err, domain.CodeInvalidRefreshToken)
 		}
 	}
+	if r, err := refresh(t, w, second.Refresh, ""); !errors.Is(err, touched) {
+		t.Fatalf("refresh = %s, %v: one of the forged tokens had touched the store", r.Outcome, err)
+	}
+	store.FailView(nil)
 	mustRefresh(t, w, second.Refresh, session.Rotated) // the session never noticed
 }
 
@@ -330,7 +349,7 @@ func FuzzRefreshToken(f *testing.F) {
 	w.Register(f, email)
 	pair := w.Login(f, email)
 	good := pair.Refresh.Reveal()
-	for _, seed := range []string{good, "", "as1....", "as1.k.0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6.0.AAAA", strings.Repeat(".", 300), good + "\n", strings.ToUpper(good)} {
+	for _, seed := range []string{good, "as1.k.0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6.9007199254740993.AAAA", "", "as1....", "as1.k.0192f0c1-2b3c-7d4e-8f90-a1b2c3d4e5f6.0.AAAA", strings.Repeat(".", 300), good + "\n", strings.ToUpper(good)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
