@@ -136,6 +136,9 @@ func TestTracesLeadFromTheRequestToTheStatement(t *testing.T) {
 	// Refusals, since the text of errors is what leaks most easily.
 	c.do(http.MethodPost, pathRegister, registration, "", http.StatusConflict)
 	c.do(http.MethodPost, pathLogin, map[string]string{"identifier": email, "password": wrongPassword}, "", http.StatusUnauthorized)
+	if a, err := c.Do(t.Context(), http.MethodGet, "/of/"+email, nil, ""); err != nil || a.Status != http.StatusNotFound {
+		t.Fatalf("a path that holds an address = %d, %v", a.Status, err)
+	}
 	c.do(http.MethodGet, pathMe, nil, forgedToken, http.StatusUnauthorized)
 	c.do(http.MethodPost, pathRefresh, refreshBody(forgedToken), "", http.StatusUnauthorized)
 

@@ -25,8 +25,10 @@ func (i instrumentation) wrap(route string, h http.Handler) http.Handler {
 		span := trace.SpanFromContext(r.Context())
 		x.span = span.SpanContext()
 		if span.IsRecording() {
-			// The library takes the client's word for client.address.
+			// The library takes the client's word for client.address, and the path as
+			// it came, which can hold anything.
 			span.SetAttributes(
+				attribute.String("url.path", route),
 				attribute.String("client.address", x.clientIP),
 				attribute.String("authserve.correlation_id", x.correlationID),
 			)
