@@ -6,7 +6,10 @@ cd "$(dirname "$0")/.."
 
 check() { # check TEST CASES
   local said
-  said=$(go test -race -count=1 -timeout=30m -v ./bootstrap/refreshmodel -run "^$1\$" -rapid.checks="$2")
+  said=$(go test -race -count=1 -timeout=30m -v ./bootstrap/refreshmodel -run "^$1\$" -rapid.checks="$2") || {
+    printf '%s\n' "$said" >&2
+    exit 1
+  }
   # A renamed test must not pass by not running.
   grep -F "OK, passed $2 tests" <<<"$said" || { printf '%s\n' "$said" >&2; exit 1; }
 }

@@ -8,6 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,11 +69,7 @@ func (h *half) finish(t *testing.T) int {
 
 func TestSigtermFinishesRequestsUnderWay(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := begin(t, t.TempDir())
 	request := beginRegistration(t, p.HTTP)
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -95,11 +94,7 @@ func TestSigtermFinishesRequestsUnderWay(t *testing.T) {
 
 func TestDrainThatTakesTooLongStillStopsInOrder(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir, "AUTHSERVE_HTTP_SHUTDOWN_TIMEOUT=50ms"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := begin(t, t.TempDir(), "AUTHSERVE_HTTP_SHUTDOWN_TIMEOUT=50ms")
 	beginRegistration(t, p.HTTP)
 	code, err := p.Terminate()
 	if err != nil || code != 1 {
@@ -114,14 +109,56 @@ func TestDrainThatTakesTooLongStillStopsInOrder(t *testing.T) {
 
 func TestSigtermWhileStarting(t *testing.T) {
 	t.Parallel()
-	for range 10 { // wherever the signal falls, this is a clean stop
-		dir := t.TempDir()
-		p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code, err := p.Terminate(); err != nil || code != 0 {
-			t.Errorf("exit %d, %v; want 0\n%s", code, err, p.Log())
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody migrates, so the start waits.
+	migration, err := os.Create(filepath.Join(data, "authserve.db.migrate.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer migration.Close() //nolint:errcheck // releases the lock
+	if err := syscall.Flock(int(migration.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, "serve")
+	cmd.Dir, cmd.Env = dir, harness.Environ(dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The lock on the data directory is taken after signals are listened to.
+	for held := []byte(nil); len(held) == 0; held, _ = os.ReadFile(filepath.Join(data, "authserve.lock")) {
+		if t.Context().Err() != nil {
+			t.Fatal("the service never took its data directory")
 		}
 	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM while the start waits: %v; want exit 0", err)
+	}
+}
+
+func TestSigtermRightAfterTheStart(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		if code, err := begin(t, t.TempDir()).Terminate(); err != nil || code != 0 {
+			t.Errorf("exit %d, %v; want 0", code, err)
+		}
+	}
+}
+
+// begin starts a service that the test ends by itself; a test that fails before
+// that leaves nothing running.
+func begin(t *testing.T, dir string, extra ...string) *harness.Process {
+	t.Helper()
+	p, err := harness.Start(context.Background(), binary, dir, harness.Environ(dir, extra...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Kill() })
+	return p
 }

@@ -3,6 +3,9 @@ package domain_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +39,38 @@ func TestCatalogueIsComplete(t *testing.T) {
 			t.Errorf("catalogue entry %+v is double or says nothing", d)
 		}
 		seen[d.Code] = true
+	}
+}
+
+// fieldCodes stand only beside a field, and so in no catalogue of answers.
+func fieldCodes() []domain.Code {
+	return []domain.Code{
+		domain.CodeRequired, domain.CodeTooShort, domain.CodeTooLong, domain.CodeInvalidFormat,
+		domain.CodeInvalidCharacter, domain.CodeReserved, domain.CodeUnknownValue,
+	}
+}
+
+func TestEveryCodeIsInTheCatalogueOrOfAField(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, d := range domain.Catalogue() {
+		want = append(want, string(d.Code))
+	}
+	for _, c := range fieldCodes() {
+		want = append(want, string(c))
+	}
+	text, err := os.ReadFile("code.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range regexp.MustCompile(`(?m)^\s*(?:const )?Code\w+ .*=.*"(.+)"`).FindAllStringSubmatch(string(text), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("codes of code.go: %q\nof the catalogue and of fields: %q", got, want)
 	}
 }
 

@@ -19,6 +19,7 @@ type ring struct {
 
 // read makes a new ring of the stored keys. The caller has s.loading.
 func (s *Service) read(ctx context.Context) (*ring, error) {
+	loadedAt := s.clock.Now() // before reading: the keys are at least as old
 	var keys []domain.SigningKey
 	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 		keys, err = tx.Keys().List(ctx)
@@ -27,7 +28,7 @@ func (s *Service) read(ctx context.Context) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ring{verifiers: make(map[domain.ID]ports.TokenVerifier, len(keys)), loadedAt: s.clock.Now()}
+	r := &ring{verifiers: make(map[domain.ID]ports.TokenVerifier, len(keys)), loadedAt: loadedAt}
 	for _, k := range keys {
 		if r.verifiers[k.ID], err = s.codec.Verifier(k.ID, k.Algorithm, k.Public); err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)

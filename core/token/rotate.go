@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"authserve/core/domain"
@@ -33,16 +34,16 @@ func (s *Service) EnsureKeys(ctx context.Context) error {
 
 // RotateIfDue takes every key one step further when the active one is older than
 // every, and deletes retired keys that nothing unexpired was signed with. It
-// reports whether anything changed.
+// reports whether another key signs now.
 func (s *Service) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
-	changed, err := s.change(ctx, func(ctx context.Context, keys []domain.SigningKey) ([]step, error) {
+	steps, err := s.change(ctx, func(ctx context.Context, keys []domain.SigningKey) ([]step, error) {
 		return s.planDue(ctx, keys, every)
 	})
-	if err != nil || !changed {
+	if err != nil || len(steps) == 0 {
 		return false, err
 	}
 	_, err = s.load(ctx, s.ring.Load())
-	return true, err
+	return slices.ContainsFunc(steps, func(st step) bool { return st.to == domain.KeyActive }), err
 }
 
 // step is one change of one key.
@@ -57,8 +58,8 @@ type plan func(ctx context.Context, keys []domain.SigningKey) ([]step, error)
 
 // change plans against the stored keys and carries the plan out if no other
 // replica changed them in between; otherwise it plans anew. Keys are generated
-// while planning, outside of any transaction.
-func (s *Service) change(ctx context.Context, plan plan) (bool, error) {
+// while planning, outside of any transaction. It returns the steps that were done.
+func (s *Service) change(ctx context.Context, plan plan) ([]step, error) {
 	for range guardAttempts {
 		var keys []domain.SigningKey
 		var guard int64
@@ -70,11 +71,11 @@ func (s *Service) change(ctx context.Context, plan plan) (bool, error) {
 			return err
 		})
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		steps, err := plan(ctx, keys)
 		if err != nil || len(steps) == 0 {
-			return false, err
+			return nil, err
 		}
 		err = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
 			if err := tx.Guards().Advance(ctx, domain.SigningKeysGuard, guard); err != nil {
@@ -87,11 +88,14 @@ func (s *Service) change(ctx context.Context, plan plan) (bool, error) {
 			}
 			return nil
 		})
+		if err == nil {
+			return steps, nil
+		}
 		if !errors.Is(err, ports.ErrStale) {
-			return err == nil, err
+			return nil, err
 		}
 	}
-	return false, ports.ErrStale
+	return nil, ports.ErrStale
 }
 
 func (s *Service) apply(ctx context.Context, tx ports.Tx, st step) error {

@@ -121,20 +121,18 @@ func (s *Service) PublicKeys(ctx context.Context) ([]domain.SigningKey, error) {
 	return r.public, nil
 }
 
-// current returns a ring that is young enough for signing.
-func (s *Service) current(ctx context.Context) (*ring, error) {
+// known returns the ring, read again when it is old and nobody else is at it. When
+// that fails, the last one still serves: its public keys are good for verifying.
+func (s *Service) known(ctx context.Context) (*ring, error) {
 	r := s.ring.Load()
 	if r == nil {
 		return s.load(ctx, nil)
 	}
-	switch age := s.age(r); {
-	case age < ringFresh:
+	if s.age(r) < ringFresh {
 		return r, nil
-	case age >= ringMaxAge:
-		return s.load(ctx, r)
 	}
 	select {
-	case s.loading <- struct{}{}: // one caller reads, the others go on meanwhile
+	case s.loading <- struct{}{}:
 		defer func() { <-s.loading }()
 		if fresh, err := s.read(ctx); err == nil {
 			return fresh, nil
@@ -144,14 +142,13 @@ func (s *Service) current(ctx context.Context) (*ring, error) {
 	return r, nil
 }
 
-// known returns the current ring or, when it cannot be read, the last one: the
-// public keys in it are still good for verifying.
-func (s *Service) known(ctx context.Context) (*ring, error) {
-	r, err := s.current(ctx)
-	if last := s.ring.Load(); err != nil && last != nil {
-		return last, nil
+// current returns a ring that is young enough for signing.
+func (s *Service) current(ctx context.Context) (*ring, error) {
+	r, err := s.known(ctx)
+	if err != nil || s.age(r) < ringMaxAge {
+		return r, err
 	}
-	return r, err
+	return s.load(ctx, r)
 }
 
 // age is how long ago the ring was read. When the clock was set back meanwhile, it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,8 +224,8 @@ func TestRetiredKeyOutlivesWhatItSigned(t *testing.T) {
 		t.Errorf("keys = %v: the retired key went before the last token it can have signed", got)
 	}
 	w.Clock.Advance(time.Microsecond)
-	if _, err := w.Tokens.RotateIfDue(t.Context(), every); err != nil {
-		t.Fatal(err)
+	if rotated, err := w.Tokens.RotateIfDue(t.Context(), every); err != nil || rotated {
+		t.Fatalf("the deletion of a retired key = rotated %v, %v; want not rotated", rotated, err)
 	}
 	if got := states(t, w); got[domain.KeyRetired] != 0 {
 		t.Errorf("keys = %v: the retired key stays for ever", got)
@@ -245,16 +246,16 @@ func TestRingIsReadAgainInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := fake.Broken(memstore.New())
+			store := &away{Store: memstore.New()}
 			w := world.New(t, world.WithStore(store))
 			w.Register(t, email)
 			who := identity(t, w, w.Login(t, email))
 			w.Clock.Advance(c.step)
-			store.FailView(ports.ErrUnavailable)
+			store.gone.Store(true)
 			if _, _, err := w.Tokens.Mint(t.Context(), who.Account, who.Session); (err == nil) != c.signs {
 				t.Errorf("mint with the store away: %v; want success %v", err, c.signs)
 			}
-			store.FailView(nil)
+			store.gone.Store(false)
 			addNextKey(t, w)
 			keys, err := w.Tokens.PublicKeys(t.Context())
 			if err != nil || (len(keys) == 3) != c.learns {
@@ -262,6 +263,19 @@ func TestRingIsReadAgainInTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// away is a store that cannot be read while it is gone.
+type away struct {
+	ports.Store
+	gone atomic.Bool
+}
+
+func (a *away) View(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	if a.gone.Load() {
+		return ports.ErrUnavailable
+	}
+	return a.Store.View(ctx, fn)
 }
 
 // addNextKey adds a key as another replica would.
@@ -281,23 +295,55 @@ func addNextKey(t *testing.T, w *world.World) {
 	}
 }
 
-// stuck is a store whose reading takes until release.
+// stuck is a store whose reading takes until release, once armed.
 type stuck struct {
 	ports.Store
 	entered chan struct{}
 	release chan struct{}
+	armed   atomic.Bool
 }
 
-func (s *stuck) View(context.Context, func(context.Context, ports.Tx) error) error {
+func (s *stuck) View(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	if !s.armed.Load() {
+		return s.Store.View(ctx, fn)
+	}
 	s.entered <- struct{}{}
 	<-s.release
 	return ports.ErrUnavailable
 }
 
+func TestKnownKeysAreServedWhileSomebodyReads(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	store := &stuck{Store: w.Store, entered: make(chan struct{}), release: make(chan struct{})}
+	service := replica(w, store)
+	if err := service.EnsureKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.armed.Store(true)
+	w.Clock.Advance(3 * time.Minute)
+	first := make(chan int, 1)
+	go func() {
+		keys, _ := service.PublicKeys(t.Context())
+		first <- len(keys)
+	}()
+	<-store.entered
+	for range 10 { // none of them waits, none reads
+		if keys, err := service.PublicKeys(t.Context()); err != nil || len(keys) != 2 {
+			t.Errorf("%d keys, %v; want the last ones known", len(keys), err)
+		}
+	}
+	close(store.release)
+	if n := <-first; n != 2 {
+		t.Errorf("the one that read: %d keys; want the last ones known", n)
+	}
+}
+
 func TestWaitingForTheRingEndsWithTheCaller(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
-	store := &stuck{w.Store, make(chan struct{}), make(chan struct{})}
+	store := &stuck{Store: w.Store, entered: make(chan struct{}), release: make(chan struct{})}
+	store.armed.Store(true)
 	service := replica(w, store)
 	first := make(chan error, 1)
 	go func() {

@@ -23,7 +23,7 @@ type Report struct {
 	Sessions           int
 	Messages           int
 	IdempotencyRecords int
-	KeyRotated         bool // or a retired key was deleted
+	KeyRotated         bool // another key signs now
 }
 
 // Service does the upkeep. Safe for concurrent use.

@@ -125,7 +125,11 @@ func createFile(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is the operator's configuration
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// A link to a file that is not there yet: nobody holds locks on it.
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // as above
 	}
 	if err != nil {
 		return err

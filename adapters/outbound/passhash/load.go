@@ -15,6 +15,10 @@ const (
 	// estimateWeight is the divisor by which one job moves the estimate of its
 	// kind: that of the round-trip time of TCP (RFC 6298 section 2).
 	estimateWeight = 8
+	// longestFirst bounds the first estimate, which nothing checks yet, and
+	// longestRetryAfter what refused callers are told.
+	longestFirst      = 5 * time.Second
+	longestRetryAfter = 30 * time.Second
 	// maxKinds bounds the estimates that are kept.
 	maxKinds = 64
 )
@@ -37,7 +41,7 @@ func (l *load) learn(took time.Duration) {
 	switch {
 	case took <= 0:
 	case l.estimate == 0:
-		l.estimate = took
+		l.estimate = min(took, longestFirst)
 	default:
 		l.estimate += (min(took, 2*l.estimate) - l.estimate) / estimateWeight
 	}
@@ -124,5 +128,5 @@ func (p *Pool) wait() time.Duration {
 
 // overloaded refuses a job until the present ones are done. mu is held.
 func (p *Pool) overloaded(cause error) error {
-	return ports.ErrOverloaded.Wrap(cause).WithRetryAfter(max(shortestRetryAfter, p.wait()))
+	return ports.ErrOverloaded.Wrap(cause).WithRetryAfter(min(max(shortestRetryAfter, p.wait()), longestRetryAfter))
 }

@@ -237,7 +237,7 @@ func TestEachKindOfWorkHasItsOwnEstimate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pool := newPool(t, passhash.Config{Workers: 1, Queue: 5})
-		teach(t, pool, 10*time.Second)
+		teach(t, pool, 5*time.Second)
 		quick := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -252,10 +252,10 @@ func TestEachKindOfWorkHasItsOwnEstimate(t *testing.T) {
 		if err := quick(); err != nil {
 			t.Errorf("quick work behind quick work: %v", err)
 		}
-		go func() { _, _ = passhash.Run(t.Context(), pool, lasting(10*time.Second)) }()
+		go func() { _, _ = passhash.Run(t.Context(), pool, lasting(5*time.Second)) }()
 		synctest.Wait()
-		if err := quick(); retryAfter(err) < 10*time.Second {
-			t.Errorf("quick work behind slow work: got %v, want it refused for 10 s", err)
+		if err := quick(); retryAfter(err) < 5*time.Second {
+			t.Errorf("quick work behind slow work: got %v, want it refused for 5 s", err)
 		}
 	})
 }
@@ -272,5 +272,20 @@ func TestEstimatesAreBounded(t *testing.T) {
 		if got := passhash.Kinds(pool); got > 64 {
 			t.Errorf("got estimates of %d kinds, want at most 64", got)
 		}
+	})
+}
+
+func TestAClockThatIsSetDoesNotRefuseForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, passhash.Config{Workers: 1, Queue: 5})
+		teach(t, pool, time.Hour) // what the first job seems to last when the clock is set meanwhile
+		release := occupy(t.Context(), pool, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := passhash.Run(ctx, pool, lasting(time.Millisecond)); retryAfter(err) > 30*time.Second {
+			t.Errorf("got %v, refused for %v; want half a minute at most", err, retryAfter(err))
+		}
+		release()
 	})
 }
