@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"go.uber.org/dig"
 	"go.uber.org/fx"
@@ -102,6 +103,11 @@ func (c Config) check() error {
 	faults := append(c.Faults(), masterKeyFaults(c, system.Random{})...)
 	if _, err := smtp.New(smtpConfig(c)); err != nil && !c.SMTP.URL.IsZero() && c.SMTP.From != "" {
 		faults = append(faults, c.Fault("smtp.url", err.Error()))
+	}
+	if err := telemetry.CheckEnvironment(); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			faults = append(faults, Fault{Message: strings.TrimSpace(line), Source: "environment"})
+		}
 	}
 	return faults.Err()
 }

@@ -73,6 +73,7 @@ func WriteError(ctx context.Context, w http.ResponseWriter, err error) {
 		x.cause = errors.Join(err, encodeErr)
 		body = []byte(`{"type":"about:blank"}`)
 	}
+	body = append(body, '\n') // as every other answer ends
 	h := w.Header()
 	h.Del("ETag")
 	h.Set("Cache-Control", "no-store")

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -20,26 +22,41 @@ type environment struct {
 	sampler         sdktrace.Sampler // of the traces that leave
 }
 
+// CheckEnvironment returns everything that New would refuse of the environment.
+func CheckEnvironment() error {
+	_, err := readEnvironment()
+	return err
+}
+
 // readEnvironment refuses what the service cannot do, so that nobody waits for
 // traces that never come. With OTEL_SDK_DISABLED the rest is not even looked at,
 // except for OTEL_PROPAGATORS, which the specification keeps out of its reach.
 func readEnvironment() (environment, error) {
-	if err := checkPropagators(); err != nil {
-		return environment{}, err
-	}
 	disabled, err := sdkDisabled()
-	if err != nil || disabled {
+	err = errors.Join(checkPropagators(), err)
+	if disabled {
 		return environment{}, err
 	}
 	var e environment
-	if e.traces, err = exporting("TRACES"); err != nil {
-		return environment{}, err
+	var faults [3]error
+	e.traces, faults[0] = exporting("TRACES")
+	e.metrics, faults[1] = exporting("METRICS")
+	e.sampler, faults[2] = samplerFromEnvironment()
+	endpoints := errors.Join(checkEndpoint(""), checkEndpoint("TRACES_"), checkEndpoint("METRICS_"))
+	return e, errors.Join(err, endpoints, errors.Join(faults[:]...))
+}
+
+// checkEndpoint refuses what the exporter would take for another address.
+func checkEndpoint(signal string) error {
+	name := "OTEL_EXPORTER_OTLP_" + signal + "ENDPOINT"
+	value := strings.TrimSpace(os.Getenv(name))
+	if value == "" {
+		return nil
 	}
-	if e.metrics, err = exporting("METRICS"); err != nil {
-		return environment{}, err
+	if u, err := url.Parse(value); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%s: want an absolute http or https URL", name) // it may hold a password
 	}
-	e.sampler, err = samplerFromEnvironment()
-	return e, err
+	return nil
 }
 
 func checkPropagators() error {
