@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 go tool -modfile=.ci/tools.mod golangci-lint run ./...
 
 if command -v shellcheck >/dev/null; then
-  shellcheck .ci/run .ci/*.sh
+  git ls-files -z --cached --others --exclude-standard -- '*.sh' .ci/run | xargs -0 shellcheck
 elif [ "${REQUIRE_SHELLCHECK:-}" = 1 ]; then
   echo 'shellcheck is not installed' >&2
   exit 1

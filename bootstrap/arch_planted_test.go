@@ -22,6 +22,13 @@ func TestArchitectureRefusesPlantedViolations(t *testing.T) {
 		{"an arrow inside core that is not in the table", "authserve/core/token", imports, "authserve/core/session", true},
 		{"core uses fakes outside of tests", "authserve/core/token", imports, "authserve/ports/fake", true},
 		{"core speaks HTTP", "authserve/core/account", imports, "net/http", true},
+		{"core mails by itself", "authserve/core/delivery", imports, "net/smtp", true},
+		{"core reads XML", "authserve/core/account", imports, "encoding/xml", true},
+		{"core asks the system", "authserve/core/token", imports, "syscall", true},
+		{"core opens sockets", "authserve/core/session", imports, "net", true},
+		{"core reflects", "authserve/core/session", imports, "reflect", true},
+		{"ports open files", "authserve/ports", imports, "os", true},
+		{"a kit of ports opens files", "authserve/ports/fake", imports, "os", true},
 		{"core logs", "authserve/core/account", imports, "go.uber.org/zap", true},
 		{"core traces", "authserve/core/session", imports, "go.opentelemetry.io/otel/trace", true},
 		{"ports trace", "authserve/ports", imports, "go.opentelemetry.io/otel", true},
@@ -51,6 +58,8 @@ func TestArchitectureRefusesPlantedViolations(t *testing.T) {
 
 		{"a legal arrow inside core", "authserve/core/login", imports, "authserve/core/session", false},
 		{"core uses ports", "authserve/core/login", imports, "authserve/ports", false},
+		{"core computes", "authserve/core/token", imports, "sync/atomic", false},
+		{"a kit of ports tests", "authserve/ports/conformance", imports, "testing", false},
 		{"text libraries in domain", "authserve/core/domain", imports, "golang.org/x/text/secure/precis", false},
 		{"core tests use fakes", "authserve/core/login", xtests, "authserve/ports/fake", false},
 		{"core tests use the store in memory", "authserve/core/login", tests, "authserve/adapters/outbound/memstore", false},
@@ -87,5 +96,25 @@ func TestArchitectureRefusesPlantedViolations(t *testing.T) {
 				t.Errorf("got %q, want a line that names %s", got, c.from)
 			}
 		})
+	}
+}
+
+// TestArchitectureSeesFilesLeftOutOfTheBuild plants files that go list keeps quiet
+// about, or lists apart.
+func TestArchitectureSeesFilesLeftOutOfTheBuild(t *testing.T) {
+	t.Parallel()
+	packages := []goPackage{{
+		ImportPath: "authserve/core/login", GoFiles: []string{"password.go"}, CgoFiles: []string{"c.go"},
+		TestGoFiles: []string{"export_test.go"}, XTestGoFiles: []string{"password_test.go"},
+	}, {ImportPath: "authserve", GoFiles: []string{"main.go"}}}
+	for name, seen := range map[string]bool{
+		"main.go": true, "core/login/password.go": true, "core/login/c.go": true, "core/login/export_test.go": true, "core/login/password_test.go": true,
+		"adapters/outbound/entstore/locks_linux_test.go": true,
+		"core/login/password_windows.go":                 false,
+		"core/planted/password.go":                       false,
+	} {
+		if got := unseenFiles([]string{name}, packages); (len(got) == 0) != seen {
+			t.Errorf("%s: got %q, want seen = %v", name, got, seen)
+		}
 	}
 }

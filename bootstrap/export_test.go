@@ -2,10 +2,12 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.uber.org/fx"
 
+	"authserve/adapters/inbound/httpkit"
 	"authserve/ports"
 )
 
@@ -15,6 +17,20 @@ func ValidateWiring() error {
 		fx.NopLogger, fx.Supply(Config{}, options{}, &closers{}), modules(),
 		fx.Invoke(func(*service) {}),
 	)
+}
+
+// Routes are those of the API as the service is put together.
+func Routes(cfg Config) ([]httpkit.Route, error) {
+	var h handlers
+	opened := &closers{}
+	if err := build(options{config: &cfg, ctx: context.Background(), logWriter: discard{}}, opened, fx.Populate(&h)); err != nil {
+		return nil, err
+	}
+	router, ok := h.http.(*httpkit.Router)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("the API is served by a %T; want a router that knows its routes", h.http), opened.close())
+	}
+	return router.Routes(), opened.close()
 }
 
 // OutgoingPorts names the types that the core gets for its outgoing ports.

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"go.uber.org/goleak"
 
 	"authserve/adapters/outbound/guard"
@@ -18,7 +20,6 @@ import (
 	"authserve/bootstrap"
 	"authserve/core/admin"
 	"authserve/core/domain"
-	"authserve/ports/fake"
 )
 
 const masterKey = "mH3x0m0c1q0Z8s1o9y3i7vQ2nTfLr5wKbD6uXa4EpGk="
@@ -101,41 +102,29 @@ func TestTheGraphOfConstructorsIsWhole(t *testing.T) {
 	}
 }
 
-func TestEveryOutgoingPortIsGuarded(t *testing.T) {
+func TestAssembledRoutesEqualTheContract(t *testing.T) {
 	t.Parallel()
-	out, err := bootstrap.OutgoingPorts(load(t, nil))
+	doc, err := openapi3.NewLoader().LoadFromFile("../docs/api/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out) != 3 {
-		t.Errorf("%d outgoing ports; want store, hasher, mailer", len(out))
-	}
-	for name, kind := range out {
-		if !strings.HasPrefix(kind, "guard.") {
-			t.Errorf("%s reaches the core as %s; want a guard type", name, kind)
-		}
-	}
-}
-
-func TestReplacedPortsAreUsedAndGuarded(t *testing.T) {
-	t.Parallel()
-	app, err := bootstrap.New(
-		bootstrap.WithConfig(load(t, nil)), bootstrap.WithLogWriter(io.Discard),
-		bootstrap.WithStore(memstore.New()), bootstrap.WithHasher(fake.NewHasher()), bootstrap.WithMailer(&fake.Mailer{}),
-	)
+	routes, err := bootstrap.Routes(load(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := app.Stop(context.Background()); err != nil {
-			t.Error(err)
+	var documented, registered []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+path)
 		}
-	})
-	if got := get(t, "http://"+app.HTTPAddr()+"/healthz"); got != http.StatusOK {
-		t.Errorf("healthz = %d", got)
+	}
+	for _, r := range routes {
+		registered = append(registered, r.Method+" "+r.Path)
+	}
+	slices.Sort(documented)
+	slices.Sort(registered)
+	if !slices.Equal(documented, registered) {
+		t.Errorf("documented:\n  %s\nregistered:\n  %s", strings.Join(documented, "\n  "), strings.Join(registered, "\n  "))
 	}
 }
 

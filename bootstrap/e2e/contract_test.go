@@ -15,15 +15,42 @@ import (
 	"authserve/bootstrap/harness"
 )
 
-// contract is the specification, read once.
+// contract is the specification, read once, with every object of an answer closed:
+// the service must not answer undocumented members.
 var contract = sync.OnceValues(func() (routers.Router, error) {
 	spec, err := openapi3.NewLoader().LoadFromFile(harness.SpecPath())
 	if err != nil {
 		return nil, err
 	}
 	spec.Servers = nil // any base URL
+	for _, s := range spec.Components.Schemas {
+		closeObjects(s)
+	}
+	for _, item := range spec.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for _, response := range operation.Responses.Map() {
+				for _, media := range response.Value.Content {
+					closeObjects(media.Schema)
+				}
+			}
+		}
+	}
 	return gorillamux.NewRouter(spec)
 })
+
+// closeObjects allows no members but those of the schema, in it and in what is
+// written inside it. What it refers to stands among the components.
+func closeObjects(s *openapi3.SchemaRef) {
+	if s == nil || s.Ref != "" {
+		return
+	}
+	closed := false
+	s.Value.AdditionalProperties.Has = &closed
+	closeObjects(s.Value.Items)
+	for _, member := range s.Value.Properties {
+		closeObjects(member)
+	}
+}
 
 // caller sends requests and holds every answer against the contract.
 type caller struct {

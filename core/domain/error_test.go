@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,18 +60,25 @@ func TestEveryCodeIsInTheCatalogueOrOfAField(t *testing.T) {
 	for _, c := range fieldCodes() {
 		want = append(want, string(c))
 	}
-	text, err := os.ReadFile("code.go")
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, m := range regexp.MustCompile(`(?m)^\s*(?:const )?Code\w+ .*=.*"(.+)"`).FindAllStringSubmatch(string(text), -1) {
-		got = append(got, m[1])
+	constant := regexp.MustCompile(`(?m)^\s*(?:const )?Code\w+ .*=.*"(.+)"`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
+			got = append(got, m[1])
+		}
 	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("codes of code.go: %q\nof the catalogue and of fields: %q", got, want)
+		t.Errorf("constants: %q\ncodes of the catalogue and of fields: %q", got, want)
 	}
 }
 

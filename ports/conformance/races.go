@@ -251,7 +251,7 @@ func raceOutboxClaim(s *subject) {
 	}
 	claims := make([][]domain.Message, contenders)
 	errs := contend(contenders, func(i int) error {
-		for {
+		for range messages + 1 { // the last call finds nothing
 			var claimed []domain.Message
 			err := s.try(func(ctx context.Context, tx ports.Tx) (err error) {
 				claimed, err = tx.Outbox().Claim(ctx, fake.Epoch(), fake.Epoch().Add(time.Hour), 3)
@@ -262,6 +262,7 @@ func raceOutboxClaim(s *subject) {
 				return err
 			}
 		}
+		return fmt.Errorf("each of %d calls got some of %d messages", messages+1, messages)
 	})
 	if err := errors.Join(errs...); err != nil {
 		s.Errorf("Claim: got errors %v, want none", err)

@@ -39,12 +39,34 @@ var loadContract = sync.OnceValues(func() (contract, error) {
 		return contract{}, err
 	}
 	for _, s := range doc.Components.Schemas {
-		closed := false
-		s.Value.AdditionalProperties.Has = &closed
+		closeObjects(s)
+	}
+	for _, item := range doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for _, response := range operation.Responses.Map() {
+				for _, media := range response.Value.Content {
+					closeObjects(media.Schema)
+				}
+			}
+		}
 	}
 	router, err := gorillamux.NewRouter(doc)
 	return contract{doc: doc, router: router}, err
 })
+
+// closeObjects allows no members but those of the schema, in it and in what is
+// written inside it. What it refers to stands among the components.
+func closeObjects(s *openapi3.SchemaRef) {
+	if s == nil || s.Ref != "" {
+		return
+	}
+	closed := false
+	s.Value.AdditionalProperties.Has = &closed
+	closeObjects(s.Value.Items)
+	for _, member := range s.Value.Properties {
+		closeObjects(member)
+	}
+}
 
 func theContract(t testing.TB) contract {
 	t.Helper()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,6 +52,35 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		if !seen[code] {
 			t.Errorf("%s is not in the catalogue", code)
 		}
+	}
+}
+
+func TestEveryConstantIsInTheCatalogue(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, e := range httpkit.Catalogue() {
+		known[string(e.Code)] = true
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	constant := regexp.MustCompile(`(?m)^\s*(?:const )?Code\w+ .*=.*"(.+)"`)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !known[m[1]] {
+				t.Errorf("%s: %s is not in the catalogue", name, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no constant found: nothing was checked")
 	}
 }
 

@@ -20,6 +20,9 @@ const Name = "checksums"
 // ErrMismatch says that the migration files are not those of the checksum file.
 var ErrMismatch = errors.New("the migration files do not match their checksums")
 
+// ErrReleased says that a migration file of a release is no longer what it was.
+var ErrReleased = errors.New("a released migration must not change: write a new one")
+
 // Compute returns what the checksum file of the *.sql files in fsys must say.
 func Compute(fsys fs.FS) ([]byte, error) {
 	names, err := fs.Glob(fsys, "*.sql")
@@ -50,6 +53,21 @@ func Verify(fsys fs.FS) error {
 	}
 	if !bytes.Equal(got, want) {
 		return ErrMismatch
+	}
+	return nil
+}
+
+// Extends returns ErrReleased unless every line of the checksum file released, that
+// of a release, still stands in now.
+func Extends(released, now []byte) error {
+	known := map[string]bool{}
+	for line := range bytes.Lines(now) {
+		known[string(line)] = true
+	}
+	for line := range bytes.Lines(released) {
+		if !known[string(line)] {
+			return fmt.Errorf("%w: %s", ErrReleased, bytes.TrimSpace(line))
+		}
 	}
 	return nil
 }

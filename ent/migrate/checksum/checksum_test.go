@@ -45,3 +45,23 @@ func TestVerify(t *testing.T) {
 		})
 	}
 }
+
+func TestExtends(t *testing.T) {
+	t.Parallel()
+	const first, second = "aa  1_first.sql\n", "bb  2_second.sql\n"
+	for name, tt := range map[string]struct {
+		released, now string
+		want          error
+	}{
+		"nothing new":       {first, first, nil},
+		"one added":         {first, first + second, nil},
+		"nothing released":  {"", first, nil},
+		"released changed":  {first + second, first + "cc  2_second.sql\n", checksum.ErrReleased},
+		"released renamed":  {first + second, first + "bb  3_second.sql\n", checksum.ErrReleased},
+		"released vanished": {first + second, second, checksum.ErrReleased},
+	} {
+		if err := checksum.Extends([]byte(tt.released), []byte(tt.now)); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Extends = %v, want %v", name, err, tt.want)
+		}
+	}
+}

@@ -3,6 +3,8 @@
 //	go run ./ent/migrate/new NAME      writes the migration from the newest file to ent/schema
 //	go run ./ent/migrate/new           only records checksums, after a file was edited by hand
 //
+// A file that the newest release (the git tags v*) has must be as it was then.
+//
 // The difference is taken between the whole folder, replayed on an empty database,
 // and the schema, so it also proves that the old files still apply.
 package main
@@ -13,7 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	atlas "ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/sqltool"
@@ -48,7 +52,35 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	released, err := releasedSums(ctx)
+	if err != nil {
+		return err
+	}
+	if err := checksum.Extends(released, sums); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(sqliteFolder, checksum.Name), sums, 0o600)
+}
+
+// releasedSums is the checksum file of the newest release, by version; nil before
+// the first one.
+func releasedSums(ctx context.Context) ([]byte, error) {
+	tags, err := git(ctx, "tag", "--list", "v*", "--sort=-version:refname")
+	newest, _, _ := strings.Cut(string(tags), "\n")
+	if err != nil || newest == "" {
+		return nil, err
+	}
+	return git(ctx, "show", newest+":./"+sqliteFolder+"/"+checksum.Name)
+}
+
+func git(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // no argument comes from outside
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return out, nil
 }
 
 func writeMigration(ctx context.Context, name string) (err error) {

@@ -1,0 +1,188 @@
+package bootstrap_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"authserve/adapters/outbound/memstore"
+	"authserve/bootstrap"
+	"authserve/core/domain"
+	"authserve/ports"
+	"authserve/ports/fake"
+)
+
+func TestEveryOutgoingPortIsGuarded(t *testing.T) {
+	t.Parallel()
+	for name, variables := range shippedConfigs() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := bootstrap.OutgoingPorts(load(t, variables))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(out) != 3 {
+				t.Errorf("%d outgoing ports; want store, hasher, mailer", len(out))
+			}
+			for name, kind := range out {
+				if !strings.HasPrefix(kind, "guard.") {
+					t.Errorf("%s reaches the core as %s; want a guard type", name, kind)
+				}
+			}
+		})
+	}
+}
+
+// guardedPaths are the ways from the core to what an embedder may replace.
+func guardedPaths() []string {
+	return []string{
+		"account to hasher", "account to store", "delivery to mailer", "delivery to store", "login to hasher",
+		"login to store", "session to store", "token to store", "upkeep to store",
+	}
+}
+
+// witness notes for each call of a replaced port which room of the core it comes
+// from, and whether guard stands between.
+type witness struct {
+	mu       sync.Mutex
+	guarded  map[string]bool // by path; false where one call was not
+	complete chan struct{}   // closed when every path was seen
+}
+
+func newWitness() *witness {
+	return &witness{guarded: map[string]bool{}, complete: make(chan struct{})}
+}
+
+func (w *witness) saw(port string) {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	room, guarded := "nobody", false
+	for more := true; more && room == "nobody"; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		guarded = guarded || strings.HasPrefix(f.Function, "authserve/adapters/outbound/guard.")
+		if caller, ok := strings.CutPrefix(f.Function, "authserve/core/"); ok {
+			room, _, _ = strings.Cut(caller, ".")
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	path := room + " to " + port
+	earlier, known := w.guarded[path]
+	w.guarded[path] = guarded && (earlier || !known)
+	if !known && len(w.guarded) == len(guardedPaths()) {
+		close(w.complete)
+	}
+}
+
+type watchedStore struct {
+	ports.Store
+	w *witness
+}
+
+func (s watchedStore) View(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	s.w.saw("store")
+	return s.Store.View(ctx, fn)
+}
+
+func (s watchedStore) Update(ctx context.Context, fn func(context.Context, ports.Tx) error) error {
+	s.w.saw("store")
+	return s.Store.Update(ctx, fn)
+}
+
+type watchedHasher struct {
+	ports.Hasher
+	w *witness
+}
+
+func (h watchedHasher) Hash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	h.w.saw("hasher")
+	return h.Hasher.Hash(ctx, p)
+}
+
+func (h watchedHasher) Verify(ctx context.Context, p domain.Password, hash domain.PasswordHash) (match, needsRehash bool, err error) {
+	h.w.saw("hasher")
+	return h.Hasher.Verify(ctx, p, hash)
+}
+
+type watchedMailer struct {
+	ports.Mailer
+	w *witness
+}
+
+func (m watchedMailer) Send(ctx context.Context, message domain.Message) error {
+	m.w.saw("mailer")
+	return m.Mailer.Send(ctx, message)
+}
+
+// TestReplacedPortsAreUsedThroughGuard takes every way from the core to a port.
+func TestReplacedPortsAreUsedThroughGuard(t *testing.T) {
+	t.Parallel()
+	for name, variables := range shippedConfigs() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, store := newWitness(), memstore.New()
+			err := store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) error { return tx.Outbox().Enqueue(ctx, fake.Message(1)) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			app, err := bootstrap.New(bootstrap.WithConfig(load(t, variables)), bootstrap.WithLogWriter(io.Discard),
+				bootstrap.WithStore(watchedStore{store, w}), bootstrap.WithHasher(watchedHasher{fake.NewHasher(), w}), bootstrap.WithMailer(watchedMailer{&fake.Mailer{}, w}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := app.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			auth := "http://" + app.HTTPAddr() + "/api/v1/auth/"
+			post(t, auth+"register", `{"email":"ada@example.com","password":"correct horse battery staple"}`)
+			tokens := post(t, auth+"login", `{"identifier":"ada@example.com","password":"correct horse battery staple"}`)
+			post(t, auth+"refresh", fmt.Sprintf(`{"refresh_token":%q}`, tokens["refresh_token"]))
+			select { // what the workers do
+			case <-w.complete:
+			case <-time.After(10 * time.Second):
+			}
+			if err := app.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			want := map[string]bool{}
+			for _, path := range guardedPaths() {
+				want[path] = true
+			}
+			if !maps.Equal(w.guarded, want) {
+				t.Errorf("taken, and whether through guard: %v; want %v", w.guarded, want)
+			}
+		})
+	}
+}
+
+// post sends a body of JSON and returns what was answered; all but success fails.
+func post(t *testing.T, url, body string) map[string]any {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	var members map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&members); err != nil || answer.StatusCode/100 != 2 {
+		t.Fatalf("%s = %d %v, %v", url, answer.StatusCode, members, err)
+	}
+	return members
+}
