@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"authserve/core/domain"
 	"authserve/ent"
 )
 
-// Every authenticated request reads one session and one account by id. Ent builds
-// the text of a query anew each time, which costs more than running it, so these
-// two have fixed texts. Everything else goes through Ent.
+// Every authenticated request reads one session and one account by id, and every
+// refresh moves one session on. Ent builds the text of a statement anew each time,
+// which costs more than running it, so these three have fixed texts. Everything else
+// goes through Ent.
 const (
 	sessionByID = "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
 		"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +
@@ -19,6 +21,9 @@ const (
 	accountByID = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
 		"email_verified_at, auth_generation, credential_version, profile_version, created_at, updated_at, " +
 		"last_login_at FROM accounts WHERE id = ?"
+	advanceSession = "UPDATE sessions SET generation = ?, last_seen_at = ?, expires_at = ?, refresh_nonce = ?, " +
+		"refresh_counter = ?, refresh_retries = ?, refresh_key_id = ?, refresh_rotated_at = ?, refresh_retry_key = ? " +
+		"WHERE id = ? AND ended_at IS NULL AND refresh_nonce = ? AND refresh_counter = ? AND refresh_retries = ?"
 )
 
 func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
@@ -38,6 +43,23 @@ func (t *tx) accountByID(ctx context.Context, id string) (*ent.Account, error) {
 		list{&row.Roles}, &row.EmailVerifiedAt, &row.AuthGeneration, &row.CredentialVersion, &row.ProfileVersion,
 		&row.CreatedAt, &row.UpdatedAt, &row.LastLoginAt)
 	return row, err
+}
+
+// advanceSession returns how many rows it changed.
+func (t *tx) advanceSession(ctx context.Context, v domain.Session, from domain.RefreshPosition) (int, error) {
+	var retryKey any // NULL without one
+	if v.Refresh.RetryKey != nil {
+		retryKey = v.Refresh.RetryKey
+	}
+	result, err := t.sql.ExecContext(ctx, advanceSession,
+		v.Generation, domain.Instant(v.LastSeenAt), domain.Instant(v.ExpiresAt), v.Refresh.Nonce,
+		v.Refresh.Counter, v.Refresh.Retries, v.Refresh.KeyID, optional(v.Refresh.RotatedAt), retryKey,
+		string(v.ID), from.Nonce, from.Counter, from.Retries)
+	if err != nil {
+		return 0, err
+	}
+	changed, err := result.RowsAffected()
+	return int(changed), err
 }
 
 // lookup reads the one row of query, or fails with sql.ErrNoRows.

@@ -83,35 +83,10 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 
 // Advance implements ports.Sessions.
 func (s sessions) Advance(ctx context.Context, v domain.Session, from domain.RefreshPosition) error {
-	w, err := s.write()
-	if err != nil {
-		return err
+	if s.denied != nil {
+		return s.denied
 	}
-	update := w.Session.Update().
-		Where(
-			session.ID(string(v.ID)),
-			session.EndedAtIsNil(),
-			session.RefreshNonce(from.Nonce),
-			session.RefreshCounter(from.Counter),
-			session.RefreshRetries(from.Retries)).
-		SetGeneration(v.Generation).
-		SetLastSeenAt(domain.Instant(v.LastSeenAt)).
-		SetExpiresAt(domain.Instant(v.ExpiresAt)).
-		SetRefreshNonce(v.Refresh.Nonce).
-		SetRefreshCounter(v.Refresh.Counter).
-		SetRefreshRetries(v.Refresh.Retries).
-		SetRefreshKeyID(v.Refresh.KeyID)
-	if v.Refresh.RotatedAt.IsZero() {
-		update.ClearRefreshRotatedAt()
-	} else {
-		update.SetRefreshRotatedAt(domain.Instant(v.Refresh.RotatedAt))
-	}
-	if v.Refresh.RetryKey == nil {
-		update.ClearRefreshRetryKey()
-	} else {
-		update.SetRefreshRetryKey(v.Refresh.RetryKey)
-	}
-	changed, err := update.Save(ctx)
+	changed, err := s.advanceSession(ctx, v, from)
 	if err != nil {
 		return s.fault(ctx, err)
 	}
