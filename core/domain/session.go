@@ -16,7 +16,6 @@ const (
 	EndedByReuse        EndReason = "reuse_detected"
 	EndedBySessionLimit EndReason = "session_limit"
 	EndedByPassword     EndReason = "password_changed"
-	EndedByDisable      EndReason = "account_disabled"
 )
 
 // Session is one login on one device. It is one row for its whole life: refresh
