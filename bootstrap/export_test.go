@@ -47,3 +47,6 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 		"store": fmt.Sprintf("%T", store), "hasher": fmt.Sprintf("%T", hasher), "mailer": fmt.Sprintf("%T", mailer),
 	}, opened.close()
 }
+
+// LoseListener lets the service see a listener end by itself.
+func (a *App) LoseListener(err error) { a.service.watch(func() error { return err }) }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/zap"
 
-	"authserve/adapters/inbound/httpkit"
 	"authserve/adapters/inbound/worker"
 	"authserve/adapters/outbound/telemetry"
 	"authserve/core/admin"
@@ -71,8 +69,8 @@ func (s *service) start(ctx context.Context) (err error) {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	s.p.Worker.Start() //nolint:contextcheck // the tasks outlive the start
-	s.serve(s.p.Listeners.ops, s.p.Handlers.ops)
-	s.serve(s.p.Listeners.http, s.p.Handlers.http)
+	s.watch(func() error { return s.p.Listeners.ops.Serve(s.p.Handlers.ops) })
+	s.watch(func() error { return s.p.Listeners.http.Serve(s.p.Handlers.http) })
 	s.p.Readiness.open.Store(true)
 	s.p.Telemetry.Logger.Info("listening",
 		zap.String("http_addr", s.p.Listeners.httpAddr), zap.String("ops_addr", s.p.Listeners.opsAddr),
@@ -80,9 +78,10 @@ func (s *service) start(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *service) serve(server *httpkit.Server, h http.Handler) {
+// watch runs a listener. One that ends by itself ends the service.
+func (s *service) watch(serve func() error) {
 	go func() {
-		if err := server.Serve(h); err != nil {
+		if err := serve(); err != nil {
 			s.p.Readiness.open.Store(false)
 			s.p.Telemetry.Logger.Error("a listener died", zap.Error(err))
 			s.failed <- err

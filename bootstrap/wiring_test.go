@@ -1,6 +1,7 @@
 package bootstrap_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -269,5 +270,24 @@ func TestEmbedderCreatesTheFirstAdministrator(t *testing.T) {
 	}
 	if err := app.Stop(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAListenerThatDiesEndsTheService(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	app, err := bootstrap.New(bootstrap.WithConfig(load(t, nil)), bootstrap.WithLogWriter(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(context.WithoutCancel(t.Context())) }()
+	died := errors.New("accept: too many open files")
+	app.LoseListener(died)
+	if err := <-ended; !errors.Is(err, died) {
+		t.Errorf("run = %v; want what the listener died of", err)
+	}
+	if !strings.Contains(log.String(), "a listener died") { // nobody writes any more
+		t.Errorf("the log does not tell:\n%s", log.String())
 	}
 }

@@ -60,6 +60,9 @@ func TestTour(t *testing.T) {
 	c.do(http.MethodGet, "/.well-known/openid-configuration", nil, "", http.StatusOK)
 	c.do(http.MethodGet, "/healthz", nil, "", http.StatusOK)
 
+	if n := strings.Count(p.Log(), `"outcome":"reuse_detected"`); n != 1 {
+		t.Errorf("%d lines of the log tell of the theft; want 1", n)
+	}
 	secrets := []string{harness.Password, "not the password"}
 	for _, tokens := range []harness.Tokens{first, second, third, retry, again} {
 		secrets = append(secrets, tokens.Access, tokens.Refresh)

@@ -16,10 +16,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"authserve/adapters/inbound/httpkit"
 	"authserve/core/domain"
+	"authserve/ports"
 	"authserve/ports/fake"
 )
 
@@ -372,5 +374,28 @@ func TestPanicOutsideOfARouteIsAnswered(t *testing.T) {
 	}
 	if logs.FilterMessage("panic").Len() != 1 || logs.FilterMessage("request").Len() != 1 {
 		t.Errorf("the log says %v", logs.All())
+	}
+}
+
+func TestAFloodIsNoFloodOfErrors(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		want zapcore.Level
+	}{
+		"overload":         {ports.ErrOverloaded, zapcore.WarnLevel},
+		"trouble":          {ports.ErrUnavailable, zapcore.ErrorLevel},
+		"a fault of ours":  {errors.New("bug"), zapcore.ErrorLevel},
+		"a client's fault": {ports.ErrNotFound, zapcore.InfoLevel},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t)
+			k.fails(c.err)
+			k.do(t, get("/fails"))
+			if lines := k.logs.All(); len(lines) != 1 || lines[0].Level != c.want {
+				t.Errorf("got %+v, want one line of level %v", lines, c.want)
+			}
+		})
 	}
 }
