@@ -1,0 +1,412 @@
+package worker_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"authserve/adapters/outbound/passhash/worker"
+)
+
+// TestMain makes the test binary the program of its own children. The other modes are
+// programs that are no workers, and a service that can be killed.
+func TestMain(m *testing.M) {
+	mode := ""
+	if len(os.Args) > 1 {
+		mode = os.Args[1]
+	}
+	switch mode {
+	case worker.Command:
+		syscall.Exit(worker.Main(compute, os.Args[2:], os.Stdin, os.Stdout)) // os.Exit waits a second for the race detector
+	case "service":
+		os.Exit(service())
+	case "fails":
+		syscall.Exit(1)
+	case "talks":
+		fmt.Println("usage: authserve [command]")
+		select {}
+	case "hangs":
+		_, _ = os.Stdin.Read(make([]byte, 1))
+	case "greets otherwise":
+		frame, err := worker.HelloFrame("authserve hash-worker 0")
+		_, _ = os.Stdout.Write(frame)
+		fmt.Fprintln(os.Stderr, err)
+		_, _ = os.Stdin.Read(make([]byte, 1))
+	default:
+		goleak.VerifyTestMain(m)
+	}
+}
+
+// facts are what a child knows of itself.
+type facts struct {
+	Environment         []string
+	Args                []string
+	Dir                 string
+	PID, Group, Session int
+	Dumpable            int
+	DeathSignal         int
+	Cores               uint64
+	Pipes, Others       []int // open descriptors
+}
+
+// compute is what the children and the pools of the tests compute. The settings name
+// the work.
+func compute(job worker.Job) (worker.Result, error) {
+	word, argument, _ := strings.Cut(job.Settings, " ")
+	switch word {
+	case "make":
+		return worker.Result{Hash: job.Settings + string(job.Salt) + string(job.Password)}, nil
+	case "verify":
+		return worker.Result{Match: job.Hash == string(job.Password)}, nil
+	case "who":
+		return worker.Result{Hash: strconv.Itoa(os.Getpid())}, nil
+	case "error":
+		return worker.Result{Hash: "x"}, errors.New("no such \xff thing")
+	case "panic":
+		panic("at the disco")
+	case "unsendable":
+		return worker.Result{Hash: strings.Repeat("x", worker.MaxFrame)}, nil
+	case "exit":
+		syscall.Exit(3)
+	case "garbage":
+		_, _ = os.Stdout.WriteString(argument)
+		<-make(chan int)
+	case "other-id":
+		frame, err := worker.ReplyFrame(1<<40, &worker.Result{Match: true}, "")
+		_, _ = os.Stdout.Write(frame)
+		return worker.Result{}, err
+	case "both":
+		frame, err := worker.ReplyFrame(1, &worker.Result{Match: true}, "fault")
+		_, _ = os.Stdout.Write(frame)
+		return worker.Result{}, err
+	case "spin":
+		tell(argument)
+		for n := uint64(1); ; n++ {
+			if n == 0 {
+				return worker.Result{}, nil // in some hundred years
+			}
+		}
+	case "work": // some 200 ms of it
+		n := uint64(1)
+		for range 400_000_000 {
+			n = n*6364136223846793005 + 1442695040888963407
+		}
+		return worker.Result{Match: n != 0}, nil
+	case "hang":
+		return hang(argument)
+	case "allocate":
+		return allocate()
+	case "facts":
+		return tellFacts()
+	}
+	return worker.Result{}, fmt.Errorf("unknown work %q", word)
+}
+
+// tell writes the process id into the named pipe: somebody waits for it.
+func tell(pipe string) {
+	_ = os.WriteFile(pipe, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+}
+
+// hang tells its process id and hangs for the first times that it is called for, and
+// answers from then on.
+func hang(argument string) (worker.Result, error) {
+	count, dir, _ := strings.Cut(argument, " ")
+	times, err := strconv.Atoi(count)
+	if err != nil {
+		return worker.Result{}, err
+	}
+	for i := range times {
+		if os.Mkdir(filepath.Join(dir, strconv.Itoa(i)), 0o700) == nil {
+			tell(filepath.Join(dir, "pipe"))
+			<-make(chan int)
+		}
+	}
+	return worker.Result{Hash: strconv.Itoa(os.Getpid())}, nil
+}
+
+// blockSize is what argon2id takes by default.
+const blockSize = 19 << 20
+
+// allocate uses as much memory as a hash, in words without pointers as argon2 does, and
+// answers how much the heap has then.
+func allocate() (worker.Result, error) {
+	block := make([][128]uint64, blockSize/1024)
+	for i := range block {
+		block[i][i%128] = uint64(i)
+	}
+	sum := uint64(0)
+	for i := range block {
+		sum += block[i][5]
+	}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(samples)
+	heap := uint64(0)
+	for _, s := range samples {
+		heap += s.Value.Uint64()
+	}
+	return worker.Result{Hash: strconv.FormatUint(heap, 10), Match: sum > 0}, nil
+}
+
+func tellFacts() (worker.Result, error) {
+	f := facts{Environment: os.Environ(), Args: os.Args[1:], PID: os.Getpid(), Group: unix.Getpgrp()}
+	var err error
+	if f.Dir, err = os.Getwd(); err != nil {
+		return worker.Result{}, err
+	}
+	if f.Session, err = unix.Getsid(0); err != nil {
+		return worker.Result{}, err
+	}
+	if f.Dumpable, err = unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return worker.Result{}, err
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		return worker.Result{}, err
+	}
+	f.Cores = limit.Cur + limit.Max
+	for fd := range 1024 {
+		var stat unix.Stat_t
+		if unix.Fstat(fd, &stat) != nil {
+			continue
+		}
+		if stat.Mode&unix.S_IFMT == unix.S_IFIFO {
+			f.Pipes = append(f.Pipes, fd)
+		} else if !ofTheRuntime(fd) {
+			f.Others = append(f.Others, fd)
+		}
+	}
+	text, err := json.Marshal(f)
+	return worker.Result{Hash: string(text)}, err
+}
+
+// ofTheRuntime reports whether the descriptor is one that every Go program opens: for
+// its poller, and for the CPU quota.
+func ofTheRuntime(fd int) bool {
+	var fs unix.Statfs_t
+	if unix.Fstatfs(fd, &fs) != nil {
+		return false
+	}
+	return slices.Contains([]int64{unix.ANON_INODE_FS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC}, fs.Type)
+}
+
+// service is a program with a pool of two: it prints the children's process ids, and
+// lives until it is killed.
+func service() int {
+	pool, err := worker.New(worker.Config{Isolation: worker.Process, Slots: 2, Nice: 19, Compute: compute})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	if err := pool.Settle(context.Background()); err != nil {
+		return 1
+	}
+	for _, pid := range pool.State().Children {
+		fmt.Println(pid)
+	}
+	fmt.Println("end")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	pool.Close()
+	return 0
+}
+
+// ends records what a pool tells of.
+type ends struct {
+	mu      sync.Mutex
+	started []int
+	ended   map[worker.Reason][]int
+	inside  []int
+}
+
+func (e *ends) events() worker.Events {
+	e.ended = map[worker.Reason][]int{}
+	return worker.Events{
+		Started: func(_, pid int) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.started = append(e.started, pid)
+		},
+		Ended: func(_, pid int, reason worker.Reason) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.ended[reason] = append(e.ended[reason], pid)
+		},
+		InProcess: func(slot int) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.inside = append(e.inside, slot)
+		},
+	}
+}
+
+// newPool starts a pool of real children.
+func newPool(t *testing.T, slots int, change func(*worker.Config)) *worker.Pool {
+	t.Helper()
+	cfg := worker.Config{Isolation: worker.Process, Slots: slots, Nice: 19, Compute: compute, Greeting: time.Minute}
+	if change != nil {
+		change(&cfg)
+	}
+	pool, err := worker.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	settle(t, pool)
+	return pool
+}
+
+func settle(t *testing.T, pool *worker.Pool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := pool.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustMake gives the slot a job and fails the test without the right answer.
+func mustMake(t *testing.T, pool *worker.Pool, slot int) {
+	t.Helper()
+	got, err := pool.Run(slot, worker.Job{Settings: "make", Salt: []byte("salt"), Password: []byte("pass")})
+	if want := (worker.Result{Hash: "makesaltpass"}); got != want || err != nil {
+		t.Errorf("slot %d: got %+v, %v; want %+v", slot, got, err, want)
+	}
+}
+
+// outcome is what a job in the background came to.
+type outcome struct {
+	result worker.Result
+	err    error
+}
+
+// hanging gives the slot a job that hangs for the first times. pids reads who hangs.
+func hanging(t *testing.T, pool *worker.Pool, slot, times int) (next func() int, done <-chan outcome) {
+	t.Helper()
+	dir := t.TempDir()
+	answers := make(chan outcome, 1)
+	next = pidPipe(t, filepath.Join(dir, "pipe"))
+	go func() {
+		result, err := pool.Run(slot, worker.Job{Settings: fmt.Sprintf("hang %d %s", times, dir)})
+		answers <- outcome{result, err}
+	}()
+	return next, answers
+}
+
+// pidPipe makes a named pipe, and a function that waits for the next process id in it.
+func pidPipe(t *testing.T, name string) func() int {
+	t.Helper()
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Open for writing too, so that it has no end.
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if err := f.SetReadDeadline(time.Now().Add(time.Minute)); err != nil { //nolint:forbidigo // a real pipe has the real clock
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(f)
+	return func() int {
+		t.Helper()
+		if !lines.Scan() {
+			t.Fatalf("nobody wrote: %v", lines.Err())
+		}
+		pid, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+}
+
+func signal(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("signal %v to %d: %v", s, pid, err)
+	}
+}
+
+// awaitDeath waits until the process is no more, whoever's child it is.
+func awaitDeath(t *testing.T, pid int) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Minute/time.Millisecond))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n != 1 || err != nil {
+			t.Fatalf("process %d lives: %v", pid, err)
+		}
+		return
+	}
+}
+
+// eventually looks until the condition holds, and fails the test after a minute.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// status reads a field of /proc/<pid>/status, and stat one of /proc/<pid>/task/*/stat
+// after the program's name, counted from 3 as in proc_pid_stat(5).
+func status(t *testing.T, path, field string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatalf("%s has no %s", path, field)
+	return ""
+}
+
+func stat(t *testing.T, path string, field int) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(data[strings.LastIndex(string(data), ")")+1:]))[field-3]
+}

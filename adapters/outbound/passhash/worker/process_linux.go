@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// unsupported says why there are no children on this system; empty: there are.
+const unsupported = ""
+
+// attributes are those of a new child. A process group of its own keeps the terminal's
+// signals away. It stays in the session: where the kernel groups tasks by session
+// (CONFIG_SCHED_AUTOGROUP, sched(7)), niceness counts only within one session, so in
+// a session of its own the child would weigh as much as the whole service.
+//
+// Pdeathsig fires when the thread dies that started the child (go.dev/issue/27505).
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+}
+
+// confine keeps what the calling thread starts from gaining rights by exec, as a file
+// with capabilities would: all threads of a child inherit it, where the child's own
+// call would reach one.
+func confine() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	return nil
+}
+
+// closeOnExec keeps from children what this process was given by its own parent, as a
+// shell or a supervisor does: all that Go opens is marked already. Kernels before 5.11
+// cannot, and a worker does nothing with what it may inherit there.
+func closeOnExec() {
+	_ = unix.CloseRange(firstOther, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+}
+
+// firstOther is the first descriptor behind the standard three.
+const firstOther = 3
+
+// restrain lowers the priority and the rights of this process.
+func restrain(nice int) error {
+	if err := lowerPriority(nice); err != nil {
+		return err
+	}
+	// The parent's death is the child's (prctl(2)); again, because it is forgotten by an
+	// exec that changes credentials. Who died before is known by the end of file.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
+	// There are passwords in this memory: nobody attaches to it, nothing dumps it.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+}
+
+// lowerPriority sets the nice value of all threads: on Linux PRIO_PROCESS means one
+// thread, and new ones inherit from their creator. A thread that is being made
+// during the call can miss it, so it is repeated with each job.
+func lowerPriority(nice int) error {
+	if unix.Getpgrp() != os.Getpid() {
+		return fmt.Errorf("process %d does not lead its process group, others would be lowered too", os.Getpid())
+	}
+	return unix.Setpriority(unix.PRIO_PGRP, 0, nice)
+}
+
+// stopped reports whether the child was stopped by a signal. It asks as the parent
+// (waitid(2)), because /proc may hide a process that is not dumpable.
+func stopped(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo == int32(unix.SIGCHLD)
+}
