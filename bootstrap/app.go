@@ -22,10 +22,14 @@ import (
 
 // options are what New was told.
 type options struct {
-	config    *Config
-	store     ports.Store
-	hasher    ports.Hasher
-	mailer    ports.Mailer
+	config   *Config
+	store    ports.Store
+	hasher   ports.Hasher
+	mailer   ports.Mailer
+	breaches ports.Breaches
+
+	hashWorkers bool // this program can be its own hash worker
+
 	logWriter zapcore.WriteSyncer
 	ctx       context.Context //nolint:containedctx // lives as long as the call of New
 }
@@ -47,6 +51,9 @@ func WithHasher(h ports.Hasher) Option { return func(o *options) { o.hasher = h 
 
 // WithMailer replaces SMTP and the developer mailbox.
 func WithMailer(m ports.Mailer) Option { return func(o *options) { o.mailer = m } }
+
+// WithBreaches replaces the range query for breached passwords.
+func WithBreaches(b ports.Breaches) Option { return func(o *options) { o.breaches = b } }
 
 // WithContext ends a New that waits, such as for another process that migrates.
 func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }

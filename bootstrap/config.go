@@ -115,9 +115,23 @@ type PasswordConfig struct {
 	Argon2MemoryKiB   int
 	Argon2Time        int
 	Argon2Parallelism int
+	Pepper            bool
+	ContextWords      []string
+	Isolation         Isolation
+	Nice              int
 	Workers           int // 0: chosen by the machine
 	Queue             int
 }
+
+// Isolation says where password hashes are computed.
+type Isolation string
+
+// The places.
+const (
+	IsolationAuto    Isolation = "auto"    // in child processes where they can be started
+	IsolationProcess Isolation = "process" // in child processes, or refuse to start
+	IsolationNone    Isolation = "none"    // in the service's own process
+)
 
 // TokenConfig is about access tokens and the rotation of refresh tokens.
 type TokenConfig struct {
@@ -141,6 +155,7 @@ type GuardConfig struct {
 	DBWrite CircuitConfig
 	Hash    CircuitConfig
 	Mail    CircuitConfig
+	Breach  CircuitConfig
 }
 
 // CircuitConfig is one circuit breaker.

@@ -25,6 +25,7 @@ func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
 	r.bounds()
 	r.relations()
 	r.listeners()
+	r.hashing()
 	r.mail()
 	r.secretFiles()
 	r.dataFiles()
@@ -91,6 +92,14 @@ func (r *rules) relations() {
 func (r *rules) listeners() {
 	if addr := r.cfg.Ops.Addr; addr == r.cfg.HTTP.Addr && !strings.HasSuffix(addr, ":0") && !r.faulty["http.addr"] {
 		r.refuse("ops.addr", "must differ from http.addr")
+	}
+}
+
+// hashing holds the circuit of the hasher against its queue, which refuses better.
+func (r *rules) hashing() {
+	p := r.cfg.Password
+	if most := r.cfg.Guard.Hash.MaxConcurrent; most < p.Queue+p.Workers {
+		r.strict("guard.hash.max_concurrent", "(%d) must be at least password.queue and password.workers together (%d)", most, p.Queue+p.Workers)
 	}
 }
 

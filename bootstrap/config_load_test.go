@@ -106,7 +106,8 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		Log:      bootstrap.LogConfig{Level: "info", Format: "console"},
 		Password: bootstrap.PasswordConfig{
 			MinLength: 15, Algorithm: "argon2id", BcryptCost: 12,
-			Argon2MemoryKiB: 19456, Argon2Time: 2, Argon2Parallelism: 1, Queue: 256,
+			Argon2MemoryKiB: 19456, Argon2Time: 2, Argon2Parallelism: 1,
+			Isolation: bootstrap.IsolationAuto, Nice: 19, Queue: 256,
 		},
 		Token: bootstrap.TokenConfig{
 			AccessTTL: 10 * time.Minute, RefreshGrace: 30 * time.Second, Algorithm: domain.ES256,
@@ -115,7 +116,7 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		Session: bootstrap.SessionConfig{IdleTTL: 336 * time.Hour, AbsoluteTTL: 720 * time.Hour, MaxPerAccount: 20},
 	}
 	want.Guard, want.Upkeep = cfg.Guard, cfg.Upkeep // tuning; what matters is that nothing is zero
-	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail} {
+	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach} {
 		if c.Timeout == 0 || c.MaxConcurrent == 0 || c.RequestVolume == 0 || c.ErrorPercent == 0 || c.SleepWindow == 0 {
 			t.Errorf("guard.%s = %+v, want no zero", name, c)
 		}
@@ -285,7 +286,13 @@ func TestLoadRefusesBadValues(t *testing.T) {
 		{"RATE_LIMIT_ENABLED=true", "not available in this version"},
 		{"REGISTRATION_PRIVACY=true", "not available in this version"},
 		{"REGISTRATION_REQUIRE_VERIFIED_EMAIL=true", "not available in this version"},
-		{"BREACH_URL=https://breach.example", "not available in this version"},
+		{"BREACH_URL=http://breach.example", "must be an https URL"},
+		{"BREACH_URL=https://user@breach.example", "without user, query and fragment"},
+		{"BREACH_URL=https://breach.example/?padding=1", "without user, query and fragment"},
+		{"BREACH_URL=breach.example", "must be an https URL"},
+		{"PASSWORD_CONTEXT_WORDS=no", "must hold words of 3 to 64 characters"},
+		{"PASSWORD_ISOLATION=jail", "must be one of auto, process, none"},
+		{"PASSWORD_NICE=20", "must be from 0 to 19"},
 		{"MASTER_KEY_FILE=/nonexistent/hunter2", "cannot read the secret's file: no such file"},
 		{"CONFIG_FILE=/nonexistent/x.yaml", "cannot read the configuration file"},
 	}

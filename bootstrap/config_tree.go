@@ -96,7 +96,15 @@ func configTree() []leaf {
 			func(c *Config) *int { return &c.Password.Argon2Time }),
 		intLeaf("password.argon2_parallelism", 1, numbers{1, 8}, "lanes", "The lanes of argon2id.",
 			func(c *Config) *int { return &c.Password.Argon2Parallelism }),
-		intLeaf("password.workers", 0, numbers{0, 256}, "workers", "How many passwords are hashed at a time. 0: as many as the machine has cores.",
+		boolLeaf("password.pepper", false, "Whether passwords go through an HMAC with a key of the master key before they are hashed, so that the database alone is not enough to guess them. Without the master key nobody can log in any more; see the howto on passwords before turning it on.",
+			func(c *Config) *bool { return &c.Password.Pepper }),
+		listLeaf("password.context_words", "words of 3 to 64 characters", "Words that everybody expects in a password here, such as the name of the company. `authserve` is always one.",
+			func(c *Config) *[]string { return &c.Password.ContextWords }, checkContextWord),
+		choiceLeaf("password.isolation", IsolationAuto, "Where hashes are computed: in child processes of lowest priority where they can be started (`auto`), only there (`process`), or in the service's own process (`none`). `authserve doctor` tells what was chosen and why.",
+			func(c *Config) *Isolation { return &c.Password.Isolation }, IsolationAuto, IsolationProcess, IsolationNone),
+		intLeaf("password.nice", 19, numbers{0, 19}, "(nice value)", "The priority of the child processes: 19 is the lowest.",
+			func(c *Config) *int { return &c.Password.Nice }),
+		intLeaf("password.workers", 0, numbers{0, 256}, "workers", "How many passwords are hashed at a time. 0: one for each usable core; under a CPU quota one less than its whole cores.",
 			func(c *Config) *int { return &c.Password.Workers }),
 		intLeaf("password.queue", 256, numbers{1, 10000}, "requests", "How many requests may wait for a worker; beyond it the answer is 503.",
 			func(c *Config) *int { return &c.Password.Queue }),
@@ -127,6 +135,8 @@ func configTree() []leaf {
 		func(c *Config) *CircuitConfig { return &c.Guard.Hash })...)
 	tree = append(tree, circuitLeaves("guard.mail", "Sending one mail", CircuitConfig{15 * time.Second, 4, 5, 50, 30 * time.Second},
 		func(c *Config) *CircuitConfig { return &c.Guard.Mail })...)
+	tree = append(tree, circuitLeaves("guard.breach", "Asking for a breached password", CircuitConfig{2 * time.Second, 64, 5, 50, 30 * time.Second},
+		func(c *Config) *CircuitConfig { return &c.Guard.Breach })...)
 	return append(tree,
 		durationLeaf("upkeep.interval", time.Minute, durations{10 * time.Second, day}, "How often upkeep runs: due key rotation, removal of what is over.",
 			func(c *Config) *time.Duration { return &c.Upkeep.Interval }),
@@ -140,8 +150,8 @@ func configTree() []leaf {
 			func(c *Config) *bool { return &c.Registration.Privacy })),
 		notYet(boolLeaf("registration.require_verified_email", false, "Whether login needs a verified address.",
 			func(c *Config) *bool { return &c.Registration.RequireVerifiedEmail })),
-		notYet(textLeaf("breach.url", "", "an https URL", "A range query for breached passwords.",
-			func(c *Config) *string { return &c.Breach.URL }, nil)),
+		textLeaf("breach.url", "", "an https URL, such as https://api.pwnedpasswords.com", "The base of a range query for breached passwords (k-anonymity: five characters of a SHA-1 leave). Empty: off. When it does not answer, registration goes on.",
+			func(c *Config) *string { return &c.Breach.URL }, checkBreachURL),
 	)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // checkListenAddr accepts host:port with a numeric port; 0 picks one.
@@ -91,6 +92,23 @@ func checkSMTPURL(s string) error {
 func checkMailAddress(s string) error {
 	if _, err := mail.ParseAddress(s); err != nil {
 		return errors.New("must be a mail address such as Accounts <no-reply@example.com>")
+	}
+	return nil
+}
+
+// checkBreachURL accepts https, and http on this machine.
+func checkBreachURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || !isHTTPSOrLoopback(s) || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return errors.New("must be an https URL such as https://api.pwnedpasswords.com (http for a loopback address), without user, query and fragment")
+	}
+	return nil
+}
+
+// checkContextWord accepts what domain.PasswordPolicy.Context does.
+func checkContextWord(s string) error {
+	if n := utf8.RuneCountInString(s); n < 3 || n > 64 {
+		return errors.New("must hold words of 3 to 64 characters")
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ func coreModule() fx.Option {
 }
 
 func passwordPolicy(cfg Config) domain.PasswordPolicy {
-	policy := domain.PasswordPolicy{MinLength: cfg.Password.MinLength}
-	if cfg.Password.Algorithm == "bcrypt" {
+	policy := domain.PasswordPolicy{MinLength: cfg.Password.MinLength, Context: cfg.Password.ContextWords}
+	if cfg.Password.Algorithm == "bcrypt" && !cfg.Password.Pepper { // the HMAC is short enough
 		policy.MaxBytes = domain.MaxBcryptBytes
 	}
 	return policy

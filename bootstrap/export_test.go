@@ -38,13 +38,15 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 	var store ports.Store
 	var hasher ports.Hasher
 	var mailer ports.Mailer
+	var breaches ports.Breaches
 	opened := &closers{}
-	err := build(options{config: &cfg, ctx: context.Background(), logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer))
+	err := build(options{config: &cfg, ctx: context.Background(), logWriter: discard{}}, opened, fx.Populate(&store, &hasher, &mailer, &breaches))
 	if err != nil {
 		return nil, err
 	}
 	return map[string]string{
 		"store": fmt.Sprintf("%T", store), "hasher": fmt.Sprintf("%T", hasher), "mailer": fmt.Sprintf("%T", mailer),
+		"breaches": fmt.Sprintf("%T", breaches),
 	}, opened.close()
 }
 

@@ -29,8 +29,8 @@ func TestEveryOutgoingPortIsGuarded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(out) != 3 {
-				t.Errorf("%d outgoing ports; want store, hasher, mailer", len(out))
+			if len(out) != 4 {
+				t.Errorf("%d outgoing ports; want store, hasher, mailer, breaches", len(out))
 			}
 			for name, kind := range out {
 				if !strings.HasPrefix(kind, "guard.") {
@@ -44,7 +44,7 @@ func TestEveryOutgoingPortIsGuarded(t *testing.T) {
 // guardedPaths are the ways from the core to what an embedder may replace.
 func guardedPaths() []string {
 	return []string{
-		"account to hasher", "account to store", "delivery to mailer", "delivery to store", "login to hasher",
+		"account to breaches", "account to hasher", "account to store", "delivery to mailer", "delivery to store", "login to hasher",
 		"login to store", "session to store", "token to store", "upkeep to store",
 	}
 }
@@ -113,6 +113,21 @@ func (h watchedHasher) Verify(ctx context.Context, p domain.Password, hash domai
 	return h.Hasher.Verify(ctx, p, hash)
 }
 
+func (h watchedHasher) Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	h.w.saw("hasher")
+	return h.Hasher.Rehash(ctx, p)
+}
+
+type watchedBreaches struct {
+	ports.Breaches
+	w *witness
+}
+
+func (b watchedBreaches) Contains(ctx context.Context, p domain.Password) (bool, error) {
+	b.w.saw("breaches")
+	return b.Breaches.Contains(ctx, p)
+}
+
 type watchedMailer struct {
 	ports.Mailer
 	w *witness
@@ -135,7 +150,8 @@ func TestReplacedPortsAreUsedThroughGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			app, err := bootstrap.New(bootstrap.WithConfig(load(t, variables)), bootstrap.WithLogWriter(io.Discard),
-				bootstrap.WithStore(watchedStore{store, w}), bootstrap.WithHasher(watchedHasher{fake.NewHasher(), w}), bootstrap.WithMailer(watchedMailer{&fake.Mailer{}, w}))
+				bootstrap.WithStore(watchedStore{store, w}), bootstrap.WithHasher(watchedHasher{fake.NewHasher(), w}), bootstrap.WithMailer(watchedMailer{&fake.Mailer{}, w}),
+				bootstrap.WithBreaches(watchedBreaches{fake.NewBreaches(), w}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/signal"
 	"os/user"
@@ -16,6 +17,7 @@ import (
 
 	"authserve/adapters/inbound/cli"
 	"authserve/adapters/outbound/entstore"
+	"authserve/core/account"
 	"authserve/core/admin"
 	"authserve/core/domain"
 	"authserve/ports"
@@ -24,6 +26,9 @@ import (
 // Main is the whole program: it runs one command line, without the program's name,
 // and returns the exit code. SIGINT and SIGTERM end the command's context.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if code, is := hashWorker(args, stdin, stdout); is {
+		return code // nothing else is started in a worker process
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := program{stdout: stdout}
@@ -42,6 +47,8 @@ func (p program) actions() cli.Actions {
 		MigrateDown:   migrateDown,
 		MigrateStatus: migration(ports.Migrator.Status),
 		CreateUser:    createUser,
+		ImportUsers:   importUsers,
+		Doctor:        doctor,
 		CheckConfig:   checkConfiguration,
 		HealthURL:     healthURL,
 	}
@@ -67,7 +74,7 @@ func (p program) serve(ctx context.Context, c cli.Config) error {
 	if err != nil {
 		return err
 	}
-	app, err := New(WithConfig(cfg), WithContext(ctx), WithLogWriter(p.stdout))
+	app, err := New(WithConfig(cfg), WithContext(ctx), WithLogWriter(p.stdout), withHashWorkers)
 	if err != nil {
 		return stopped(ctx, err)
 	}
@@ -142,32 +149,42 @@ func migration(run func(ports.Migrator, context.Context) ([]ports.Migration, err
 	}
 }
 
-func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (domain.Account, error) {
-	cfg, err := load(c)
-	if err != nil {
-		return domain.Account{}, err
-	}
-	var created domain.Account
-	err = withCore(ctx, cfg, func(ctx context.Context, db database, s *admin.Service) (err error) {
-		if err := db.migrate(ctx, cfg.Database.Migrate); err != nil {
-			return fmt.Errorf("database schema: %w", err)
-		}
+func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (created domain.Account, err error) {
+	err = withCore(ctx, c, func(ctx context.Context, s *admin.Service) error {
 		created, err = s.CreateAccount(ctx, n)
 		return err
 	})
 	return created, err
 }
 
-// withCore builds what administration needs, without listeners or workers, runs fn
-// as the operating-system user, and closes everything again.
-func withCore(ctx context.Context, cfg Config, fn func(context.Context, database, *admin.Service) error) error {
+func importUsers(ctx context.Context, c cli.Config, rows iter.Seq2[account.ImportRow, error], o account.ImportOptions) (report account.ImportReport, err error) {
+	err = withCore(ctx, c, func(ctx context.Context, s *account.Service) error {
+		report, err = s.Import(ctx, rows, o)
+		return err
+	})
+	return report, err
+}
+
+// withCore builds a use case on the configured store, without listeners or workers,
+// brings the schema up to date, runs fn as the operating-system user, and closes
+// everything again.
+func withCore[S any](ctx context.Context, c cli.Config, fn func(context.Context, S) error) error {
+	cfg, err := load(c)
+	if err != nil {
+		return err
+	}
 	var db database
-	var service *admin.Service
+	var service S
 	opened := &closers{}
 	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
 		return err
 	}
-	return errors.Join(fn(asOperator(ctx), db, service), opened.close())
+	if err = db.migrate(ctx, cfg.Database.Migrate); err != nil {
+		err = fmt.Errorf("database schema: %w", err)
+	} else {
+		err = fn(asOperator(ctx), service)
+	}
+	return errors.Join(err, opened.close())
 }
 
 // asOperator makes the operating-system user the actor.

@@ -6,9 +6,11 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
+	"go.uber.org/zap"
 
 	"authserve/adapters/outbound/devmail"
 	"authserve/adapters/outbound/guard"
+	"authserve/adapters/outbound/hibp"
 	"authserve/adapters/outbound/jwt"
 	"authserve/adapters/outbound/passhash"
 	"authserve/adapters/outbound/seal"
@@ -27,14 +29,14 @@ func outgoingModule() fx.Option {
 			func() ports.JWT { return jwt.New() },
 			newKeyring,
 			newRegistry, newBreakers,
-			newHasher,
+			newHasher, newBreaches,
 			newDeliverer, newMailer,
 		),
 	)
 }
 
 // breakers are the circuits, by the one fixed name each of them has.
-type breakers struct{ dbRead, dbWrite, hash, mail *guard.Circuit }
+type breakers struct{ dbRead, dbWrite, hash, mail, breach *guard.Circuit }
 
 func newRegistry(clock ports.Clock, tracers trace.TracerProvider, meters metric.MeterProvider) (*guard.Registry, ports.Breakers, error) {
 	r, err := guard.NewRegistry(clock, tracers, meters)
@@ -52,6 +54,7 @@ func newBreakers(cfg Config, r *guard.Registry) (*breakers, error) {
 		{"db.write", cfg.Guard.DBWrite, &b.dbWrite},
 		{"hash", cfg.Guard.Hash, &b.hash},
 		{"mail", cfg.Guard.Mail, &b.mail},
+		{"breach", cfg.Guard.Breach, &b.breach},
 	} {
 		var err error
 		if *c.circuit, err = r.Circuit(c.name, guard.Settings(c.settings)); err != nil {
@@ -69,29 +72,48 @@ func newKeyring(cfg Config, random ports.Random) (ports.Sealer, error) {
 	return seal.New(random, keys...)
 }
 
-func newHasher(cfg Config, o options, random ports.Random, clock ports.Clock, b *breakers, opened *closers) (ports.Hasher, error) {
+func newHasher(cfg Config, o options, deps hasherDeps, b *breakers, opened *closers) (ports.Hasher, error) {
 	if o.hasher != nil {
 		return guard.Hasher(o.hasher, b.hash), nil
 	}
-	pool, err := passhash.New(hashConfig(cfg.Password), random, clock)
+	engine, err := newEngine(cfg, o, passhash.Deps{Random: deps.Random, Clock: deps.Clock, Sealer: deps.Sealer, Meters: deps.Meters}, deps.Logger, opened)
 	if err != nil {
 		return nil, err
 	}
-	opened.add(func() error { pool.Close(); return nil })
-	return guard.Hasher(pool, b.hash), nil
+	return guard.Hasher(engine, b.hash), nil
 }
 
-func hashConfig(p PasswordConfig) passhash.Config {
-	return passhash.Config{
-		Algorithm:         p.Algorithm,
-		Argon2Memory:      uint32(p.Argon2MemoryKiB),  //nolint:gosec // the configuration bounds it
-		Argon2Time:        uint32(p.Argon2Time),       //nolint:gosec // as above
-		Argon2Parallelism: uint8(p.Argon2Parallelism), //nolint:gosec // as above
-		BcryptCost:        p.BcryptCost,
-		Workers:           p.Workers,
-		Queue:             p.Queue,
-	}
+// hasherDeps are what the password engine is made of.
+type hasherDeps struct {
+	fx.In
+	Random ports.Random
+	Clock  ports.Clock
+	Sealer ports.Sealer
+	Meters metric.MeterProvider
+	Logger *zap.Logger
 }
+
+// newBreaches chooses who knows breached passwords: the embedder's, the range query,
+// or, where nothing is configured, nobody.
+func newBreaches(cfg Config, o options, b *breakers, opened *closers) (ports.Breaches, error) {
+	switch {
+	case o.breaches != nil:
+		return guard.Breaches(o.breaches, b.breach), nil
+	case cfg.Breach.URL == "":
+		return guard.Breaches(noBreaches{}, b.breach), nil
+	}
+	client, err := hibp.New(hibp.Config{URL: cfg.Breach.URL})
+	if err != nil {
+		return nil, err
+	}
+	opened.add(func() error { client.Close(); return nil })
+	return guard.Breaches(client, b.breach), nil
+}
+
+type noBreaches struct{}
+
+// Contains implements ports.Breaches.
+func (noBreaches) Contains(context.Context, domain.Password) (bool, error) { return false, nil }
 
 // deliverer is the chosen mailer as it is, before its guard; mailbox is set where
 // that is the developer mailbox.

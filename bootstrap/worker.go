@@ -11,6 +11,7 @@ import (
 
 	"authserve/adapters/inbound/worker"
 	"authserve/core/delivery"
+	"authserve/core/login"
 	"authserve/core/upkeep"
 	"authserve/ports"
 )
@@ -19,13 +20,15 @@ const (
 	deliveryInterval     = 2 * time.Second
 	deliveryFirstPause   = 30 * time.Second
 	deliveryLongestPause = 6 * time.Hour
+	rehashInterval       = time.Second
+	mixInterval          = 10 * time.Minute
 )
 
 func workerModule() fx.Option {
 	return fx.Module("worker", fx.Provide(newWorker))
 }
 
-func newWorker(cfg Config, clock ports.Clock, logger *zap.Logger, tracers trace.TracerProvider, meters metric.MeterProvider, d deliverer, relay *delivery.Relay, keep *upkeep.Service) (*worker.Runner, error) {
+func newWorker(cfg Config, clock ports.Clock, logger *zap.Logger, tracers trace.TracerProvider, meters metric.MeterProvider, d deliverer, relay *delivery.Relay, keep *upkeep.Service, logins *login.Service) (*worker.Runner, error) {
 	upkeepTask := worker.Task{Name: "upkeep", Every: cfg.Upkeep.Interval, Run: func(ctx context.Context) error {
 		report, err := keep.Run(ctx)
 		if report != (upkeep.Report{}) {
@@ -44,5 +47,10 @@ func newWorker(cfg Config, clock ports.Clock, logger *zap.Logger, tracers trace.
 		}
 		return err
 	}}
-	return worker.New(clock, logger, tracers, meters, upkeepTask, deliveryTask)
+	rehashTask := worker.Task{Name: "rehash", Every: rehashInterval, Run: func(ctx context.Context) error {
+		_, err := logins.Rehash(ctx)
+		return err
+	}}
+	mixTask := worker.Task{Name: "hash_mix", Every: mixInterval, Run: logins.LearnMix}
+	return worker.New(clock, logger, tracers, meters, upkeepTask, deliveryTask, rehashTask, mixTask)
 }

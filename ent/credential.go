@@ -20,6 +20,8 @@ type Credential struct {
 	ID string `json:"id,omitempty"`
 	// PasswordHash holds the value of the "password_hash" field.
 	PasswordHash string `json:"-"`
+	// Settings holds the value of the "settings" field.
+	Settings string `json:"settings,omitempty"`
 	// Version holds the value of the "version" field.
 	Version int64 `json:"version,omitempty"`
 	// ChangedAt holds the value of the "changed_at" field.
@@ -57,7 +59,7 @@ func (*Credential) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case credential.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case credential.FieldID, credential.FieldPasswordHash:
+		case credential.FieldID, credential.FieldPasswordHash, credential.FieldSettings:
 			values[i] = new(sql.NullString)
 		case credential.FieldChangedAt:
 			values[i] = new(sql.NullTime)
@@ -87,6 +89,12 @@ func (_m *Credential) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field password_hash", values[i])
 			} else if value.Valid {
 				_m.PasswordHash = value.String
+			}
+		case credential.FieldSettings:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field settings", values[i])
+			} else if value.Valid {
+				_m.Settings = value.String
 			}
 		case credential.FieldVersion:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -142,6 +150,9 @@ func (_m *Credential) String() string {
 	builder.WriteString("Credential(")
 	builder.WriteString(fmt.Sprintf("id=%v, ", _m.ID))
 	builder.WriteString("password_hash=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("settings=")
+	builder.WriteString(_m.Settings)
 	builder.WriteString(", ")
 	builder.WriteString("version=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Version))

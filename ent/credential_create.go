@@ -27,6 +27,12 @@ func (_c *CredentialCreate) SetPasswordHash(v string) *CredentialCreate {
 	return _c
 }
 
+// SetSettings sets the "settings" field.
+func (_c *CredentialCreate) SetSettings(v string) *CredentialCreate {
+	_c.mutation.SetSettings(v)
+	return _c
+}
+
 // SetVersion sets the "version" field.
 func (_c *CredentialCreate) SetVersion(v int64) *CredentialCreate {
 	_c.mutation.SetVersion(v)
@@ -101,6 +107,9 @@ func (_c *CredentialCreate) check() error {
 	if _, ok := _c.mutation.PasswordHash(); !ok {
 		return &ValidationError{Name: "password_hash", err: errors.New(`ent: missing required field "Credential.password_hash"`)}
 	}
+	if _, ok := _c.mutation.Settings(); !ok {
+		return &ValidationError{Name: "settings", err: errors.New(`ent: missing required field "Credential.settings"`)}
+	}
 	if _, ok := _c.mutation.Version(); !ok {
 		return &ValidationError{Name: "version", err: errors.New(`ent: missing required field "Credential.version"`)}
 	}
@@ -145,6 +154,10 @@ func (_c *CredentialCreate) createSpec() (*Credential, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PasswordHash(); ok {
 		_spec.SetField(credential.FieldPasswordHash, field.TypeString, value)
 		_node.PasswordHash = value
+	}
+	if value, ok := _c.mutation.Settings(); ok {
+		_spec.SetField(credential.FieldSettings, field.TypeString, value)
+		_node.Settings = value
 	}
 	if value, ok := _c.mutation.Version(); ok {
 		_spec.SetField(credential.FieldVersion, field.TypeInt64, value)

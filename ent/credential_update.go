@@ -43,6 +43,20 @@ func (_u *CredentialUpdate) SetNillablePasswordHash(v *string) *CredentialUpdate
 	return _u
 }
 
+// SetSettings sets the "settings" field.
+func (_u *CredentialUpdate) SetSettings(v string) *CredentialUpdate {
+	_u.mutation.SetSettings(v)
+	return _u
+}
+
+// SetNillableSettings sets the "settings" field if the given value is not nil.
+func (_u *CredentialUpdate) SetNillableSettings(v *string) *CredentialUpdate {
+	if v != nil {
+		_u.SetSettings(*v)
+	}
+	return _u
+}
+
 // SetVersion sets the "version" field.
 func (_u *CredentialUpdate) SetVersion(v int64) *CredentialUpdate {
 	_u.mutation.ResetVersion()
@@ -147,6 +161,9 @@ func (_u *CredentialUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(credential.FieldPasswordHash, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Settings(); ok {
+		_spec.SetField(credential.FieldSettings, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Version(); ok {
 		_spec.SetField(credential.FieldVersion, field.TypeInt64, value)
 	}
@@ -215,6 +232,20 @@ func (_u *CredentialUpdateOne) SetPasswordHash(v string) *CredentialUpdateOne {
 func (_u *CredentialUpdateOne) SetNillablePasswordHash(v *string) *CredentialUpdateOne {
 	if v != nil {
 		_u.SetPasswordHash(*v)
+	}
+	return _u
+}
+
+// SetSettings sets the "settings" field.
+func (_u *CredentialUpdateOne) SetSettings(v string) *CredentialUpdateOne {
+	_u.mutation.SetSettings(v)
+	return _u
+}
+
+// SetNillableSettings sets the "settings" field if the given value is not nil.
+func (_u *CredentialUpdateOne) SetNillableSettings(v *string) *CredentialUpdateOne {
+	if v != nil {
+		_u.SetSettings(*v)
 	}
 	return _u
 }
@@ -352,6 +383,9 @@ func (_u *CredentialUpdateOne) sqlSave(ctx context.Context) (_node *Credential, 
 	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(credential.FieldPasswordHash, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Settings(); ok {
+		_spec.SetField(credential.FieldSettings, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Version(); ok {
 		_spec.SetField(credential.FieldVersion, field.TypeInt64, value)

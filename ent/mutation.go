@@ -2190,6 +2190,7 @@ type CredentialMutation struct {
 	typ            string
 	id             *string
 	password_hash  *string
+	settings       *string
 	version        *int64
 	addversion     *int64
 	changed_at     *time.Time
@@ -2339,6 +2340,42 @@ func (m *CredentialMutation) OldPasswordHash(ctx context.Context) (v string, err
 // ResetPasswordHash resets all changes to the "password_hash" field.
 func (m *CredentialMutation) ResetPasswordHash() {
 	m.password_hash = nil
+}
+
+// SetSettings sets the "settings" field.
+func (m *CredentialMutation) SetSettings(s string) {
+	m.settings = &s
+}
+
+// Settings returns the value of the "settings" field in the mutation.
+func (m *CredentialMutation) Settings() (r string, exists bool) {
+	v := m.settings
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSettings returns the old "settings" field's value of the Credential entity.
+// If the Credential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CredentialMutation) OldSettings(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSettings is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSettings requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSettings: %w", err)
+	}
+	return oldValue.Settings, nil
+}
+
+// ResetSettings resets all changes to the "settings" field.
+func (m *CredentialMutation) ResetSettings() {
+	m.settings = nil
 }
 
 // SetVersion sets the "version" field.
@@ -2506,9 +2543,12 @@ func (m *CredentialMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CredentialMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 4)
 	if m.password_hash != nil {
 		fields = append(fields, credential.FieldPasswordHash)
+	}
+	if m.settings != nil {
+		fields = append(fields, credential.FieldSettings)
 	}
 	if m.version != nil {
 		fields = append(fields, credential.FieldVersion)
@@ -2526,6 +2566,8 @@ func (m *CredentialMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case credential.FieldPasswordHash:
 		return m.PasswordHash()
+	case credential.FieldSettings:
+		return m.Settings()
 	case credential.FieldVersion:
 		return m.Version()
 	case credential.FieldChangedAt:
@@ -2541,6 +2583,8 @@ func (m *CredentialMutation) OldField(ctx context.Context, name string) (ent.Val
 	switch name {
 	case credential.FieldPasswordHash:
 		return m.OldPasswordHash(ctx)
+	case credential.FieldSettings:
+		return m.OldSettings(ctx)
 	case credential.FieldVersion:
 		return m.OldVersion(ctx)
 	case credential.FieldChangedAt:
@@ -2560,6 +2604,13 @@ func (m *CredentialMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPasswordHash(v)
+		return nil
+	case credential.FieldSettings:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSettings(v)
 		return nil
 	case credential.FieldVersion:
 		v, ok := value.(int64)
@@ -2641,6 +2692,9 @@ func (m *CredentialMutation) ResetField(name string) error {
 	switch name {
 	case credential.FieldPasswordHash:
 		m.ResetPasswordHash()
+		return nil
+	case credential.FieldSettings:
+		m.ResetSettings()
 		return nil
 	case credential.FieldVersion:
 		m.ResetVersion()

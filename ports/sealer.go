@@ -12,7 +12,15 @@ const (
 	PurposeRefresh     Purpose = "refresh"     // refresh tokens
 	PurposeCursor      Purpose = "cursor"      // page cursors
 	PurposeIdempotency Purpose = "idempotency" // idempotency keys and bodies
+	PurposePepper      Purpose = "pepper"      // passwords before they are hashed
+	PurposeDummy       Purpose = "dummy"       // which dummy hash an unknown identifier gets
+	PurposeImport      Purpose = "import"      // ids of imported accounts
 )
+
+// Purposes lists them all.
+func Purposes() []Purpose {
+	return []Purpose{PurposeSeal, PurposeRefresh, PurposeCursor, PurposeIdempotency, PurposePepper, PurposeDummy, PurposeImport}
+}
 
 // Sealer is the keyring: authenticated encryption for secrets at rest, and MACs
 // for what clients must not be able to forge. It holds one active key and any

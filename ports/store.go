@@ -30,4 +30,5 @@ type Tx interface {
 	Audit() Audit
 	Idempotency() Idempotency
 	Guards() Guards
+	Imports() Imports
 }

@@ -39,4 +39,8 @@ type Credentials interface {
 	// Replace writes c where the kept version is still from. A re-hash of the same
 	// password keeps the version. Errors: ErrStale.
 	Replace(ctx context.Context, c domain.Credential, from int64) error
+	// CountSettings counts the credentials by the settings of their hashes
+	// (domain.SettingsOf), in the order of their bytes. It takes longer the more
+	// credentials there are.
+	CountSettings(ctx context.Context) ([]domain.SettingsCount, error)
 }

@@ -39,6 +39,9 @@ func (Unsupported) Idempotency() Idempotency { return UnsupportedIdempotency{} }
 // Guards implements Tx.
 func (Unsupported) Guards() Guards { return UnsupportedGuards{} }
 
+// Imports implements Tx.
+func (Unsupported) Imports() Imports { return UnsupportedImports{} }
+
 // UnsupportedAccounts implements Accounts; every method fails with ErrUnsupported.
 type UnsupportedAccounts struct{}
 
@@ -91,6 +94,11 @@ func (UnsupportedCredentials) ByAccount(context.Context, domain.ID) (domain.Cred
 // Replace implements Credentials.
 func (UnsupportedCredentials) Replace(context.Context, domain.Credential, int64) error {
 	return ErrUnsupported
+}
+
+// CountSettings implements Credentials.
+func (UnsupportedCredentials) CountSettings(context.Context) ([]domain.SettingsCount, error) {
+	return nil, ErrUnsupported
 }
 
 // UnsupportedSessions implements Sessions; every method fails with ErrUnsupported.
@@ -234,3 +242,18 @@ func (UnsupportedGuards) Read(context.Context, string) (int64, error) { return 0
 
 // Advance implements Guards.
 func (UnsupportedGuards) Advance(context.Context, string, int64) error { return ErrUnsupported }
+
+// UnsupportedImports implements Imports; every method fails with ErrUnsupported.
+type UnsupportedImports struct{}
+
+var _ Imports = UnsupportedImports{}
+
+// Taken implements Imports.
+func (UnsupportedImports) Taken(context.Context, []string, []string) (domain.TakenIdentifiers, error) {
+	return domain.TakenIdentifiers{}, ErrUnsupported
+}
+
+// Create implements Imports.
+func (UnsupportedImports) Create(context.Context, []domain.ImportedAccount) error {
+	return ErrUnsupported
+}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -36,13 +34,12 @@ func serveBare(ctx context.Context) error {
 	return nil
 }
 
-// startBare runs the yardstick as a process of its own.
+// startBare runs the yardstick as a process of its own, which ends with ctx.
 func startBare(ctx context.Context) (base string, pid int, err error) {
-	self, err := os.Executable()
+	cmd, err := self(ctx, commandBare)
 	if err != nil {
 		return "", 0, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-bare") //nolint:gosec // this very program
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", 0, err

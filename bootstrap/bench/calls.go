@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"authserve/bootstrap/bench/stat"
 	"authserve/bootstrap/harness"
 )
 
@@ -23,7 +22,7 @@ type call struct {
 // figure is one measurement of one call.
 type figure struct {
 	perSecond float64
-	cpu       float64 // CPU seconds per 1,000 requests
+	cpu       float64 // CPU seconds of the process tree per 1,000 requests
 }
 
 // measureCalls prints the table of calls beside the bare handler.
@@ -37,7 +36,8 @@ func measureCalls(ctx context.Context, s settings, binary string) error {
 	if err != nil {
 		return err
 	}
-	idle, _, err := memory(p.PID())
+	defer p.Kill() //nolint:errcheck // where anything below fails
+	idle, err := memoryOf(p.PID())
 	if err != nil {
 		return err
 	}
@@ -62,12 +62,17 @@ func measureCalls(ctx context.Context, s settings, binary string) error {
 			ratios[c.name] = append(ratios[c.name], f.cpu/base.cpu)
 		}
 	}
-	_, peak, err := memory(p.PID())
+	busy, err := memoryOf(p.PID())
+	if err != nil {
+		return err
+	}
+	peak, err := peakOf(p.PID())
 	if err != nil {
 		return err
 	}
 	printTable(s, append([]call{bare}, calls...), figures, ratios)
-	fmt.Printf("\nmemory of the server: idle %.0f MiB, peak %.0f MiB\n", idle, peak)
+	fmt.Printf("\nmemory of the process tree (%d processes): idle %.0f MiB, after the calls %.0f MiB; peak of the server alone %.0f MiB\n",
+		busy.processes, idle.mib, busy.mib, peak)
 	code, err := p.Terminate()
 	if code != 0 {
 		return errors.Join(err, fmt.Errorf("the service ended with %d", code))
@@ -94,8 +99,7 @@ func median[T any](all []T, of func(T) float64) float64 {
 	for i, v := range all {
 		values[i] = of(v)
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return stat.Median(values)
 }
 
 // measureCall lets every worker repeat the call for the period.
@@ -104,7 +108,7 @@ func measureCall(ctx context.Context, s settings, c call, pid int) (figure, erro
 	if err != nil {
 		return figure{}, err
 	}
-	began := time.Now() //nolint:forbidigo // benchmarks measure real time
+	began := now()
 	until, cancel := context.WithDeadline(ctx, began.Add(s.period))
 	defer cancel()
 	var done atomic.Int64
@@ -119,7 +123,7 @@ func measureCall(ctx context.Context, s settings, c call, pid int) (figure, erro
 		})
 	}
 	group.Wait()
-	took := time.Since(began) //nolint:forbidigo // as above
+	took := now().Sub(began)
 	after, err := cpuTime(pid)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return figure{}, fmt.Errorf("%s: %w", c.name, err)

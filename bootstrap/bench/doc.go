@@ -1,8 +1,18 @@
-// Command bench measures the running service beside a bare gorilla/mux JSON
-// handler in the same run: requests per second and CPU seconds per 1,000 requests
-// of each call, the time from process start to the first answer, and memory.
+// Command bench measures the service as a process of its own, on loopback. Linux
+// only: CPU time and memory are read from /proc.
 //
-// Machines differ and are noisy, so what counts is the ratio to the bare handler.
-// Each round measures both, and the table shows medians of the rounds. Linux only:
-// CPU time and memory are read from /proc.
+//	bench           requests per second and CPU per 1,000 of each call beside a bare
+//	                gorilla/mux JSON handler, start-up, memory, and whether refused
+//	                logins can be told apart by their answers or their time
+//	bench storm     what a storm of logins does to everyone else, and to itself
+//	bench engines   the same storm with the other ways to run a hash
+//
+// Machines differ and are noisy, so what counts are ratios within one run. What is
+// compared is measured in turns, and a figure is the median of its rounds. Figures
+// with a bound are printed with it; a bound that does not hold ends the program
+// with 1, unless -strict=false.
+//
+// Load comes from processes of its own, which are this program with a hidden
+// command (see children.go): neither the collector nor the scheduler of one part
+// disturbs the others more than strangers would.
 package main

@@ -1,50 +1,136 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // clockTick is the unit of CPU times in /proc, 100 a second on every Linux.
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is the CPU time that the process and its children that ended have used.
-func cpuTime(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// process is what /proc/PID/stat tells.
+type process struct {
+	pid, parent int
+	cpu         time.Duration // its own, and that of its children that ended
+}
+
+// processTree is the process and everything below it, that first.
+func processTree(root int) ([]process, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return 0, err
+		return nil, err
+	}
+	below := map[int][]process{}
+	var tree []process
+	for _, file := range files {
+		p, err := readProcess(file)
+		switch {
+		case gone(err):
+		case err != nil:
+			return nil, err
+		case p.pid == root:
+			tree = append(tree, p)
+		default:
+			below[p.parent] = append(below[p.parent], p)
+		}
+	}
+	if len(tree) == 0 {
+		return nil, fmt.Errorf("process %d: %w", root, os.ErrProcessDone)
+	}
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, below[tree[i].pid]...)
+	}
+	return tree, nil
+}
+
+func readProcess(file string) (process, error) {
+	stat, err := os.ReadFile(file) //nolint:gosec // of /proc
+	if err != nil {
+		return process{}, err
 	}
 	// The name, in parentheses, may hold anything; the numbers follow the last one.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var ticks int64
-	for _, i := range []int{11, 12, 13, 14} { // utime stime cutime cstime
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
+	number := func(s string) int {
+		n, convErr := strconv.Atoi(s)
+		err = errors.Join(err, convErr)
+		return n
 	}
-	return time.Duration(ticks) * clockTick, nil
+	p := process{pid: number(filepath.Base(filepath.Dir(file))), parent: number(fields[1])}
+	for _, i := range []int{11, 12, 13, 14} { // utime stime cutime cstime
+		p.cpu += time.Duration(number(fields[i])) * clockTick
+	}
+	return p, err
 }
 
-// memory is the resident memory of the process now and at its peak, in MiB.
-func memory(pid int) (now, peak float64, err error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// cpuTime is the CPU time that the process and all below it have used.
+func cpuTime(root int) (time.Duration, error) {
+	tree, err := processTree(root)
+	var sum time.Duration
+	for _, p := range tree {
+		sum += p.cpu
+	}
+	return sum, err
+}
+
+// footprint is the memory of a process tree.
+type footprint struct {
+	mib       float64 // proportional set size
+	processes int
+	resident  bool // some process shows nobody its PSS: what is resident is counted, which is more
+}
+
+// memoryOf adds up the proportional set sizes of the process and all below it.
+func memoryOf(root int) (footprint, error) {
+	tree, err := processTree(root)
 	if err != nil {
-		return 0, 0, err
+		return footprint{}, err
 	}
-	for line := range strings.Lines(string(status)) {
-		name, value, _ := strings.Cut(line, ":")
-		kib, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
-		switch name {
-		case "VmRSS":
-			now = kib / 1024
-		case "VmHWM":
-			peak = kib / 1024
+	var f footprint
+	for _, p := range tree {
+		mib, err := field(p.pid, "smaps_rollup", "Pss")
+		if errors.Is(err, fs.ErrPermission) { // processes that are not dumpable hide it
+			f.resident = true
+			mib, err = field(p.pid, "status", "VmRSS")
 		}
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return footprint{}, err
+		}
+		f.mib += mib
+		f.processes++
 	}
-	return now, peak, nil
+	return f, nil
+}
+
+// peakOf is the resident memory of one process at its peak, in MiB.
+func peakOf(pid int) (float64, error) { return field(pid, "status", "VmHWM") }
+
+// field is a figure in MiB of a file of /proc/PID.
+func field(pid int, file, name string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	if err != nil {
+		return 0, err
+	}
+	lines := strings.Split(string(text), "\n")
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, name+":") })
+	if at < 0 { // a process that has ended and was not waited for
+		return 0, os.ErrProcessDone
+	}
+	kib, err := strconv.ParseFloat(strings.Fields(lines[at])[1], 64)
+	return kib / 1024, err
+}
+
+// gone reports that a process ended while it was looked at.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, os.ErrProcessDone)
 }

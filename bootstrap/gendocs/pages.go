@@ -13,6 +13,7 @@ import (
 
 	"authserve/adapters/inbound/httpkit"
 	"authserve/bootstrap"
+	"authserve/core/domain"
 	"authserve/ports/conformance"
 )
 
@@ -26,6 +27,10 @@ func errorsPage() []byte {
 		"| code | status | meaning |\n|---|---|---|\n")
 	for _, e := range httpkit.Catalogue() {
 		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", e.Code, e.Status, cell(e.Meaning))
+	}
+	b.WriteString("\n## Codes of fields\n\nThe entries of `errors` have a `field` and one of these codes.\n\n| code | meaning |\n|---|---|\n")
+	for _, e := range domain.FieldCatalogue() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Code, cell(e.Meaning))
 	}
 	return b.Bytes()
 }

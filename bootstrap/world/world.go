@@ -41,6 +41,7 @@ type World struct {
 	Random   *fake.Random
 	Store    ports.Store
 	Hasher   *fake.Hasher
+	Breaches *fake.Breaches
 	Sealer   *seal.Keyring
 	Codec    *jwt.Codec
 	Tokens   *token.Service
@@ -62,7 +63,7 @@ func WithStore(s ports.Store) Option { return func(w *World) { w.Store = s } }
 // runs twice, the first time rolled back.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
-	w := &World{Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Codec: jwt.New()}
+	w := &World{Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Breaches: fake.NewBreaches(), Codec: jwt.New()}
 	for _, option := range options {
 		option(w)
 	}
@@ -98,8 +99,8 @@ func (w *World) assemble(t testing.TB) {
 	w.Sessions = session.New(w.Store, w.Tokens, w.Sealer, w.Clock, w.IDs, w.Random, session.Config{
 		Limits: domain.SessionLimits{Idle: Idle, Absolute: Absolute, Grace: Grace}, MaxPerAccount: Sessions,
 	})
-	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Clock, w.IDs)
-	w.Accounts = account.New(w.Store, w.Hasher, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Sealer, w.Clock, w.IDs)
+	w.Accounts = account.New(w.Store, w.Hasher, w.Breaches, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
 	w.Admin = admin.New(w.Accounts)
 	if err := w.Tokens.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("signing keys: %v", err)

@@ -13,17 +13,18 @@ import (
 
 // Service creates and changes accounts.
 type Service struct {
-	store  ports.Store
-	hasher ports.Hasher
-	sealer ports.Sealer
-	clock  ports.Clock
-	ids    ports.IDs
-	policy domain.PasswordPolicy
+	store    ports.Store
+	hasher   ports.Hasher
+	breaches ports.Breaches
+	sealer   ports.Sealer
+	clock    ports.Clock
+	ids      ports.IDs
+	policy   domain.PasswordPolicy
 }
 
 // New makes a service.
-func New(store ports.Store, hasher ports.Hasher, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, policy domain.PasswordPolicy) *Service {
-	return &Service{store: store, hasher: hasher, sealer: sealer, clock: clock, ids: ids, policy: policy}
+func New(store ports.Store, hasher ports.Hasher, breaches ports.Breaches, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, policy domain.PasswordPolicy) *Service {
+	return &Service{store: store, hasher: hasher, breaches: breaches, sealer: sealer, clock: clock, ids: ids, policy: policy}
 }
 
 // Registration is what somebody gives to get an account.
@@ -39,6 +40,7 @@ var (
 	errEmailTaken    = domain.NewError(domain.KindConflict, domain.CodeEmailTaken, "An account with this e-mail address exists.")
 	errUsernameTaken = domain.NewError(domain.KindConflict, domain.CodeUsernameTaken, "An account with this username exists.")
 	errKeyReused     = domain.NewError(domain.KindInvalid, domain.CodeIdempotencyMismatch, "This Idempotency-Key was used with another body.")
+	errBreached      = domain.Invalid(domain.FieldError{Field: "password", Code: domain.CodeBreached, Message: "The password became public in a breach."})
 	errCallUnderWay  = domain.NewError(domain.KindConflict, domain.CodeIdempotencyInFlight, "A call with this Idempotency-Key is under way.").WithRetryAfter(time.Second)
 )
 
@@ -87,14 +89,17 @@ type draft struct {
 }
 
 func (s *Service) check(r Registration) (draft, []domain.FieldError) {
-	d := draft{displayName: r.DisplayName}
+	var d draft
 	var errs [4]error
 	d.email, errs[0] = domain.ParseEmail(r.Email)
-	d.password, errs[1] = domain.NewPassword(r.Password.Reveal(), s.policy)
 	if r.Username != nil {
 		d.username, errs[2] = domain.ParseUsername(*r.Username)
 	}
-	errs[3] = domain.CheckDisplayName(r.DisplayName)
+	if errs[3] = domain.CheckDisplayName(r.DisplayName); errs[3] == nil {
+		d.displayName = r.DisplayName
+	}
+	// Only legal values, which are short, are held against the password.
+	d.password, errs[1] = domain.NewPassword(r.Password.Reveal(), s.policy, d.email.Address, d.username.Name, d.displayName)
 	var fields []domain.FieldError
 	for _, err := range errs {
 		fields = append(fields, domain.FieldsOf(err)...)
@@ -105,6 +110,9 @@ func (s *Service) check(r Registration) (draft, []domain.FieldError) {
 func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, record *domain.IdempotencyRecord) (domain.Account, error) {
 	if earlier, found, err := s.lookBefore(ctx, d, record); err != nil || found {
 		return earlier, err
+	}
+	if err := s.refuseBreached(ctx, d.password); err != nil {
+		return domain.Account{}, err
 	}
 	hash, err := s.hasher.Hash(ctx, d.password)
 	if err != nil {
@@ -131,6 +139,24 @@ func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, reco
 		return tx.Audit().Append(ctx, event)
 	})
 	return account, explain(err)
+}
+
+// refuseBreached asks whether the password became public in a breach. It comes after
+// everything that this service can decide alone, a taken e-mail address and the
+// answer to a repeated call included: the question tells the other side a few bits
+// of the password, and most refusals do not need it. Nobody learns more by the order,
+// since a taken address is answered as such. Where it cannot be told, registration
+// goes on: that check must not be needed to register, and whoever guards the port
+// counts the failure.
+func (s *Service) refuseBreached(ctx context.Context, p domain.Password) error {
+	switch breached, err := s.breaches.Contains(ctx, p); {
+	case breached:
+		return errBreached
+	case err != nil && ctx.Err() != nil: // the caller left, or has no time left
+		return err
+	default:
+		return nil
+	}
 }
 
 // lookBefore finds the account that a call with the same Idempotency-Key created,

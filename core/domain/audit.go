@@ -8,6 +8,7 @@ type AuditAction string
 // The audited actions.
 const (
 	AuditAccountCreated     AuditAction = "account.created"
+	AuditAccountImported    AuditAction = "account.imported"
 	AuditLoginSucceeded     AuditAction = "login.succeeded"
 	AuditLoginFailed        AuditAction = "login.failed"
 	AuditSessionEnded       AuditAction = "session.ended"

@@ -31,6 +31,9 @@ const (
 	CodeInvalidCharacter Code = "invalid_character"
 	CodeReserved         Code = "reserved"
 	CodeUnknownValue     Code = "unknown_value"
+	CodeTooCommon        Code = "too_common"
+	CodeContainsContext  Code = "contains_context"
+	CodeBreached         Code = "breached"
 )
 
 // CodeDoc is one line of the catalogue of errors.
@@ -63,5 +66,27 @@ func Catalogue() []CodeDoc {
 		{CodeDependencyUnavailable, KindUnavailable, "A required dependency does not answer; nothing was changed unless a later read shows it."},
 		{CodeOverloaded, KindOverloaded, "The service has more work than it can do in time; try again after Retry-After."},
 		{CodeInternal, KindInternal, "A fault of the service; the correlation_id finds it in the logs."},
+	}
+}
+
+// FieldCodeDoc is one line of the catalogue of field errors.
+type FieldCodeDoc struct {
+	Code    Code
+	Meaning string
+}
+
+// FieldCatalogue lists every code of a single field.
+func FieldCatalogue() []FieldCodeDoc {
+	return []FieldCodeDoc{
+		{CodeRequired, "It is missing or empty."},
+		{CodeTooShort, "It has fewer characters than the rule asks for."},
+		{CodeTooLong, "It has more characters or bytes than are read."},
+		{CodeInvalidFormat, "It has not the form that is asked for."},
+		{CodeInvalidCharacter, "It holds a character that is not allowed."},
+		{CodeReserved, "It is kept for the service itself."},
+		{CodeUnknownValue, "It is none of the values that are known."},
+		{CodeTooCommon, "The password is one that many people have."},
+		{CodeContainsContext, "The password is made of little more than what is known of its account, or of the service's name."},
+		{CodeBreached, "The password became public in a breach."},
 	}
 }

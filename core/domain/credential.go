@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -21,12 +22,25 @@ type Credential struct {
 	ChangedAt time.Time
 }
 
-// Password is a password ready to be hashed: normalised by precis.OpaqueString
-// (RFC 8265 section 4.2, which applies NFC), never trimmed, cut or case-folded.
-type Password struct{ secret Secret }
+// Password is a password in two forms. The normal one, by precis.OpaqueString (RFC
+// 8265 section 4.2, which applies NFC; never trimmed, cut or case-folded), is what
+// this service hashes. The raw one is what was typed, for hashes that came from
+// programs that do not normalise.
+type Password struct {
+	normal Secret // zero: no new password could be this
+	raw    Secret
+}
 
-// Reveal returns the normalised password.
-func (p Password) Reveal() string { return p.secret.Reveal() }
+// Reveal returns the normalised password; empty where IsValid is false.
+func (p Password) Reveal() string { return p.normal.Reveal() }
+
+// RevealRaw returns the password as it was typed; empty where it is longer than
+// any password that could be meant.
+func (p Password) RevealRaw() string { return p.raw.Reveal() }
+
+// IsValid reports whether the password has a normal form of legal length. One that
+// has not can only be that of an imported hash.
+func (p Password) IsValid() bool { return !p.normal.IsZero() }
 
 // String implements fmt.Stringer without the value.
 func (p Password) String() string { return redacted }
@@ -40,6 +54,8 @@ const (
 	DefaultPasswordMinimum = 15
 	LowestPasswordMinimum  = 8
 	MaxPasswordLength      = 128
+	// MaxRawPasswordBytes bounds what is held against imported hashes.
+	MaxRawPasswordBytes = 1024
 	// MaxBcryptBytes is what bcrypt reads of a password; longer ones are refused
 	// rather than cut when bcrypt is the configured algorithm.
 	MaxBcryptBytes = 72
@@ -47,13 +63,16 @@ const (
 
 // PasswordPolicy says which new passwords are accepted.
 type PasswordPolicy struct {
-	MinLength int // in code points
-	MaxBytes  int // zero: no limit beside MaxPasswordLength
+	MinLength int      // in code points
+	MaxBytes  int      // zero: no limit beside MaxPasswordLength
+	Context   []string // names of the service, beside authserve
 }
 
-// NewPassword normalises raw and holds it against the policy. The field errors
-// name the rule that was broken and never repeat the password.
-func NewPassword(raw string, policy PasswordPolicy) (Password, error) {
+// NewPassword normalises raw and holds it against the policy, and against own:
+// what is known of the account that it is for, such as its e-mail address, username
+// and display name. Empty ones are left out. The error names the first rule that was
+// broken and never repeats the password or a part of it.
+func NewPassword(raw string, policy PasswordPolicy, own ...string) (Password, error) {
 	fault := func(code Code, message string) (Password, error) {
 		return Password{}, Invalid(FieldError{Field: "password", Code: code, Message: message})
 	}
@@ -72,18 +91,28 @@ func NewPassword(raw string, policy PasswordPolicy) (Password, error) {
 	case policy.MaxBytes > 0 && len(normal) > policy.MaxBytes:
 		return fault(CodeTooLong, fmt.Sprintf("The password has more than %d bytes, which is all that the configured algorithm reads.", policy.MaxBytes))
 	}
-	return Password{secret: NewSecret(normal)}, nil
+	switch folded := foldPassword(normal); {
+	case isCommon(folded):
+		return fault(CodeTooCommon, "The password is one of the most common passwords, or one with little more than digits or punctuation at its end.")
+	case isContextual(folded, slices.Concat([]string{serviceName}, policy.Context, own)):
+		return fault(CodeContainsContext, "The password is little more than the name of the service, or the e-mail address, username or display name of the account.")
+	}
+	return Password{normal: NewSecret(normal), raw: NewSecret(raw)}, nil
 }
 
-// PresentedPassword normalises a password that somebody claims to know. ok is
-// false when no account can have it; the caller must still spend the cost of a
-// comparison.
-func PresentedPassword(raw string) (password Password, ok bool) {
-	normal, err := normalisePassword(raw)
-	if err != nil || normal == "" || utf8.RuneCountInString(normal) > MaxPasswordLength {
-		return Password{secret: NewSecret("no account has this password")}, false
+// PresentedPassword takes a password that somebody claims to know. It may be none
+// that this service could have hashed; the caller still spends the cost of a
+// comparison on it.
+func PresentedPassword(raw string) Password {
+	var p Password
+	if len(raw) <= MaxRawPasswordBytes {
+		p.raw = NewSecret(raw)
 	}
-	return Password{secret: NewSecret(normal)}, true
+	normal, err := normalisePassword(raw)
+	if err == nil && utf8.RuneCountInString(normal) <= MaxPasswordLength {
+		p.normal = NewSecret(normal)
+	}
+	return p
 }
 
 func normalisePassword(raw string) (string, error) {

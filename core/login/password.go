@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"authserve/core/domain"
 	"authserve/core/session"
@@ -15,13 +16,20 @@ type Service struct {
 	store    ports.Store
 	hasher   ports.Hasher
 	sessions *session.Service
+	sealer   ports.Sealer
 	clock    ports.Clock
 	ids      ports.IDs
+
+	mix     atomic.Pointer[mix]
+	pending chan rehash
 }
 
 // New makes a service.
-func New(store ports.Store, hasher ports.Hasher, sessions *session.Service, clock ports.Clock, ids ports.IDs) *Service {
-	return &Service{store: store, hasher: hasher, sessions: sessions, clock: clock, ids: ids}
+func New(store ports.Store, hasher ports.Hasher, sessions *session.Service, sealer ports.Sealer, clock ports.Clock, ids ports.IDs) *Service {
+	return &Service{
+		store: store, hasher: hasher, sessions: sessions, sealer: sealer, clock: clock, ids: ids,
+		pending: make(chan rehash, maxPending),
+	}
 }
 
 // Attempt is a claim to be the owner of an account.
@@ -75,12 +83,12 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (domain.TokenPair
 	if err != nil {
 		return domain.TokenPair{}, err
 	}
-	password, possible := domain.PresentedPassword(a.Password.Reveal())
+	password := domain.PresentedPassword(a.Password.Reveal())
 	match, needsRehash, err := s.hasher.Verify(ctx, password, credential.Hash)
 	if err != nil {
 		return domain.TokenPair{}, err
 	}
-	if !match || !possible || !account.IsActive() {
+	if !match || !account.IsActive() {
 		if err := s.recordFailure(ctx, account.ID); err != nil {
 			return domain.TokenPair{}, err
 		}
@@ -92,7 +100,7 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (domain.TokenPair
 	}
 	pair, err := s.sessions.Issue(ctx, account, granted)
 	if err == nil && needsRehash {
-		s.rehash(ctx, password, credential)
+		s.postpone(ctx, password, credential)
 	}
 	return pair, err
 }
@@ -100,12 +108,17 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (domain.TokenPair
 // find returns the account and its credential. For an identifier that nobody has
 // it returns a zero account, which is not active, and a dummy hash, at the same
 // cost.
-func (s *Service) find(ctx context.Context, identifier string) (domain.Account, domain.Credential, error) {
+func (s *Service) find(ctx context.Context, given string) (domain.Account, domain.Credential, error) {
+	id := parseIdentifier(given)
+	dummy, err := s.dummy(ctx, id)
+	if err != nil {
+		return domain.Account{}, domain.Credential{}, err
+	}
 	var account domain.Account
 	var credential domain.Credential
-	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+	err = s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		var err error
-		account, err = byIdentifier(ctx, tx, identifier)
+		account, err = id.account(ctx, tx)
 		if errors.Is(err, ports.ErrNotFound) {
 			account = domain.Account{}
 		} else if err != nil {
@@ -113,7 +126,7 @@ func (s *Service) find(ctx context.Context, identifier string) (domain.Account, 
 		}
 		credential, err = tx.Credentials().ByAccount(ctx, account.ID)
 		if errors.Is(err, ports.ErrNotFound) {
-			credential = domain.Credential{Hash: s.hasher.Dummy()}
+			credential = domain.Credential{Hash: dummy}
 			return nil
 		}
 		return err
@@ -121,19 +134,28 @@ func (s *Service) find(ctx context.Context, identifier string) (domain.Account, 
 	return account, credential, err
 }
 
-func byIdentifier(ctx context.Context, tx ports.Tx, identifier string) (domain.Account, error) {
-	if strings.Contains(identifier, "@") {
-		email, err := domain.ParseEmail(identifier)
-		if err != nil {
-			return domain.Account{}, ports.ErrNotFound
+// identifier is what somebody typed to say who they are, in its canonical form.
+type identifier struct {
+	canonical string
+	find      func(ports.Accounts, context.Context, string) (domain.Account, error) // nil: nobody can have it
+}
+
+func parseIdentifier(given string) identifier {
+	if strings.Contains(given, "@") {
+		if email, err := domain.ParseEmail(given); err == nil {
+			return identifier{canonical: email.Canonical, find: ports.Accounts.ByEmail}
 		}
-		return tx.Accounts().ByEmail(ctx, email.Canonical)
+	} else if username, err := domain.ParseUsername(given); err == nil {
+		return identifier{canonical: username.Canonical, find: ports.Accounts.ByUsername}
 	}
-	username, err := domain.ParseUsername(identifier)
-	if err != nil {
+	return identifier{canonical: given}
+}
+
+func (i identifier) account(ctx context.Context, tx ports.Tx) (domain.Account, error) {
+	if i.find == nil {
 		return domain.Account{}, ports.ErrNotFound
 	}
-	return tx.Accounts().ByUsername(ctx, username.Canonical)
+	return i.find(tx.Accounts(), ctx, i.canonical)
 }
 
 func (s *Service) recordFailure(ctx context.Context, subject domain.ID) error {
@@ -160,23 +182,4 @@ func (s *Service) grant(ctx context.Context, account domain.Account) (domain.Ses
 		return tx.Audit().Append(ctx, event)
 	})
 	return granted, err
-}
-
-// rehash stores the password anew under the present settings. The login has
-// succeeded already, so a failure changes nothing: the next login tries again.
-// The write is conditional, so it never undoes a password change.
-func (s *Service) rehash(ctx context.Context, password domain.Password, credential domain.Credential) {
-	hash, err := s.hasher.Hash(ctx, password)
-	if err != nil {
-		return
-	}
-	_ = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
-		fresh := credential
-		fresh.Hash = hash
-		if err := tx.Credentials().Replace(ctx, fresh, credential.Version); err != nil {
-			return err
-		}
-		event := domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), domain.AuditPasswordRehashed, credential.AccountID, s.clock.Now(), nil)
-		return tx.Audit().Append(ctx, event)
-	})
 }

@@ -86,6 +86,7 @@ var (
 	CredentialsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
 		{Name: "password_hash", Type: field.TypeString},
+		{Name: "settings", Type: field.TypeString},
 		{Name: "version", Type: field.TypeInt64},
 		{Name: "changed_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 	}
@@ -100,6 +101,13 @@ var (
 				Columns:    []*schema.Column{CredentialsColumns[0]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "credentials_settings",
+				Unique:  false,
+				Columns: []*schema.Column{CredentialsColumns[2]},
 			},
 		},
 	}

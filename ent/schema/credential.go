@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 )
 
 // Credential is domain.Credential. Its id is the account's, so an account has at
@@ -22,6 +23,7 @@ func (Credential) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("id").Immutable().SchemaType(uuidColumn()),
 		field.String("password_hash").Sensitive(),
+		field.String("settings"), // domain.SettingsOf the hash
 		field.Int64("version"),
 		field.Time("changed_at").SchemaType(instantColumn()),
 	}
@@ -34,4 +36,9 @@ func (Credential) Edges() []ent.Edge {
 			StorageKey(edge.Column("id"), edge.Symbol("credentials_id_fkey")).
 			Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
+}
+
+// Indexes lists the indexes: the one that counts hashes by their settings.
+func (Credential) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("settings").StorageKey("credentials_settings")}
 }

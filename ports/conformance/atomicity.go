@@ -82,7 +82,7 @@ func commitKeepsAll(s *subject) {
 		}
 	}
 	equal(s, "what the writes left as it was", untouched, []string{"record 1", "account 2"})
-	equal(s, "what the writes added", added, []string{"credential 2", "account 3", "record 3", "session 6"})
+	equal(s, "what the writes added", added, []string{"account 0", "credential 0", "credential 2", "account 3", "record 3", "session 6"})
 }
 
 func errorRollsBack(s *subject) {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"authserve/core/domain"
@@ -35,6 +36,11 @@ func credentialCases() []Case {
 			"credentials.replace_is_conditional", true,
 			"Replace from another version, or where there is no credential, is ErrStale and writes nothing.",
 			credentialReplaceIsConditional,
+		},
+		{
+			"credentials.count_settings", true,
+			"CountSettings counts the credentials of each settings as they are after every way to write one, in the order of the bytes of the settings.",
+			credentialCountSettings,
 		},
 	}
 }
@@ -116,4 +122,43 @@ func credentialReplaceIsConditional(s *subject) {
 	equal(s, "the credential", s.credential(kept.AccountID), kept)
 	s.fails("Replace of nothing", s.replaceCredential(fake.Credential(fake.Account(2)), 1), ports.ErrStale)
 	s.fails("the credential that was not there", s.credentialFound(fake.Account(2).ID), ports.ErrNotFound)
+}
+
+func credentialCountSettings(s *subject) {
+	counts := func() []domain.SettingsCount {
+		return read(s, func(ctx context.Context, tx ports.Tx) ([]domain.SettingsCount, error) {
+			return tx.Credentials().CountSettings(ctx)
+		})
+	}
+	equal(s, "the number of settings in an empty store", len(counts()), 0)
+	hash := func(settings string, n int) domain.PasswordHash {
+		return domain.NewSecret(fmt.Sprintf("%s$salt-%d$digest-%d", settings, n, n))
+	}
+	const first, second, last = "$Argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=19$m=19456,t=2,p=1", "$import$argon2id$v=19$m=8,t=1,p=1"
+	for n, settings := range []string{last, second, second, first, second} {
+		s.given(fake.Account(n))
+		if err := s.createCredential(fake.Credential(fake.Account(n), func(c *domain.Credential) { c.Hash = hash(settings, n) })); err != nil {
+			s.Fatalf("Create: got error %v, want none", err)
+		}
+	}
+	equal(s, "after Create", counts(), []domain.SettingsCount{{Settings: first, Count: 1}, {Settings: second, Count: 3}, {Settings: last, Count: 1}})
+
+	batch := importedFrom(5, 4)
+	batch[0].Hash, batch[1].Hash, batch[2].Hash = hash(last, 5), hash(last, 6), domain.NewSecret("no settings at all")
+	batch[3].Hash = domain.PasswordHash{} // no credential
+	if err := s.imports(batch); err != nil {
+		s.Fatalf("the import: got error %v, want none", err)
+	}
+	equal(s, "after an import", counts(), []domain.SettingsCount{{Count: 1}, {Settings: first, Count: 1}, {Settings: second, Count: 3}, {Settings: last, Count: 3}})
+
+	replace := func(n int, settings string, from int64) error {
+		return s.replaceCredential(fake.Credential(fake.Account(n), func(c *domain.Credential) { c.Hash = hash(settings, n) }), from)
+	}
+	for n, settings := range map[int]string{3: second, 1: second, 7: last} {
+		if err := replace(n, settings, 1); err != nil {
+			s.Fatalf("Replace: got error %v, want none", err)
+		}
+	}
+	s.fails("Replace from another version", replace(2, last, 7), ports.ErrStale)
+	equal(s, "after Replace", counts(), []domain.SettingsCount{{Settings: second, Count: 4}, {Settings: last, Count: 4}})
 }

@@ -73,6 +73,11 @@ func raceCases() []Case {
 			"Of 16 parallel creations under one key, new or expired, one succeeds and 15 meet a conflict of key.",
 			raceIdempotencyCreate,
 		},
+		{
+			"races.imports_overlap", true,
+			"Of 16 parallel imports whose batches share one e-mail address, username or ID one succeeds, and 15 meet a conflict of that field and leave nothing.",
+			raceImportsOverlap,
+		},
 	}
 }
 
@@ -293,5 +298,36 @@ func raceIdempotencyCreate(s *subject) {
 			}))
 		}), isConflict("key"))
 		equal(s, "CreatedAt of the record", s.record(key).CreatedAt, created)
+	}
+}
+
+func raceImportsOverlap(s *subject) {
+	const size = 8
+	for round, field := range []string{"email", "username", "id"} {
+		batches := make([][]domain.ImportedAccount, contenders)
+		for i := range batches {
+			batches[i] = importedFrom((round*contenders+i)*size, size)
+			shared, account := fake.Account(10_000+round), &batches[i][i%size].Account
+			switch field {
+			case "email":
+				account.Email = shared.Email
+			case "username":
+				account.Username = shared.Username
+			default:
+				account.ID = shared.ID
+			}
+		}
+		errs := contend(contenders, func(i int) error { return s.imports(batches[i]) })
+		s.oneWinner(errs, isConflict(field))
+		for i, err := range errs {
+			if err != nil {
+				s.notImported("a lost import", importedFrom((round*contenders+i)*size, size))
+				continue
+			}
+			for _, imported := range batches[i] {
+				equal(s, "an account of the winner", s.account(imported.Account.ID), imported.Account)
+				equal(s, "a credential of the winner", s.credential(imported.Account.ID).Hash.Reveal(), imported.Hash.Reveal())
+			}
+		}
 	}
 }

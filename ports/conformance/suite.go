@@ -47,7 +47,7 @@ func Cases() []Case {
 	return slices.Concat(
 		atomicityCases(), isolationCases(), contextCases(), memoryCases(),
 		accountCases(), credentialCases(), sessionCases(), sessionEndCases(), keyCases(), guardCases(),
-		outboxCases(), auditCases(), idempotencyCases(),
+		outboxCases(), auditCases(), idempotencyCases(), importCases(),
 		pagingCases(), instantCases(), textCases(),
 		raceCases(), generationCases(),
 	)

@@ -139,6 +139,9 @@ func writes() []operation {
 			n, err := tx.Idempotency().Purge(ctx, cut, 10)
 			return didSomething(n > 0, err)
 		}},
+		{"Imports.Create", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Imports().Create(ctx, importedFrom(0, 1))
+		}},
 	}
 }
 
@@ -161,6 +164,10 @@ func reads() []operation {
 		{"Credentials.ByAccount", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Credentials().ByAccount(ctx, account.ID)
 			return err
+		}},
+		{"Credentials.CountSettings", func(ctx context.Context, tx ports.Tx) error {
+			counts, err := tx.Credentials().CountSettings(ctx)
+			return didSomething(len(counts) > 0, err)
 		}},
 		{"Sessions.ByID", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Sessions().ByID(ctx, fake.Session(1, account).ID)
@@ -185,6 +192,10 @@ func reads() []operation {
 		{"Idempotency.ByKey", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Idempotency().ByKey(ctx, fake.IdempotencyRecord(1).Key)
 			return err
+		}},
+		{"Imports.Taken", func(ctx context.Context, tx ports.Tx) error {
+			taken, err := tx.Imports().Taken(ctx, []string{account.Email.Canonical}, nil)
+			return didSomething(len(taken.Emails) > 0, err)
 		}},
 	}
 }

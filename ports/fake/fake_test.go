@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,7 +125,8 @@ func TestHasherTellsPasswordsApart(t *testing.T) {
 	}
 	check("the right password", right, hash, true, false)
 	check("a wrong password", wrong, hash, false, false)
-	check("the dummy", right, hasher.Dummy(), false, false)
+	check("the dummy", right, hasher.Dummy(""), false, false)
+	check("the dummy of the hash's settings", right, hasher.Dummy(domain.SettingsOf(hash)), false, false)
 	hasher.SetCost(2)
 	check("the right password at a former cost", right, hash, true, true)
 	for _, unreadable := range []string{"", "$argon2id$v=19$x$y$z", "$fake$x$1$y"} {
@@ -135,8 +137,106 @@ func TestHasherTellsPasswordsApart(t *testing.T) {
 	if got := hasher.Hashes(); got != 2 {
 		t.Errorf("Hashes: got %d, want 2", got)
 	}
-	if got := hasher.Verifies(); got != 7 {
-		t.Errorf("Verifies: got %d, want 7", got)
+	if got := hasher.Verifies(); got != 8 {
+		t.Errorf("Verifies: got %d, want 8", got)
+	}
+}
+
+func TestHasherDummiesCostWhatTheyStandFor(t *testing.T) {
+	t.Parallel()
+	hasher := fake.NewHasher()
+	hash, err := hasher.Hash(t.Context(), password(t, "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported, err := hasher.Import(fake.ForeignHash("right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher.SetCost(7)
+	for _, c := range []struct{ settings, want string }{
+		{domain.SettingsOf(hash), "$fake$1"},
+		{domain.SettingsOf(imported), "$import$fake$1"},
+		{"", "$fake$7"},
+		{"$argon2id$v=19$m=19456,t=2,p=1", "$fake$7"},
+	} {
+		if got := domain.SettingsOf(hasher.Dummy(c.settings)); got != c.want {
+			t.Errorf("Dummy(%q): got settings %q, want %q", c.settings, got, c.want)
+		}
+	}
+}
+
+func TestHasherImportsWhatVerifiesByTheRawForm(t *testing.T) {
+	t.Parallel()
+	hasher := fake.NewHasher()
+	const raw = "a\u030angstro\u0308m" // of another normal form
+	imported, err := hasher.Import(fake.ForeignHash(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		presented string
+		want      bool
+	}{{raw, true}, {domain.PresentedPassword(raw).Reveal(), false}, {"", false}} {
+		match, rehash, err := hasher.Verify(t.Context(), domain.PresentedPassword(c.presented), imported)
+		if match != c.want || !rehash || err != nil {
+			t.Errorf("Verify of %q: got %t, %t, %v; want %t, a re-hash, no error", c.presented, match, rehash, err, c.want)
+		}
+	}
+	if _, err := hasher.Import(domain.NewSecret("right")); domain.KindOf(err) != domain.KindInvalid {
+		t.Errorf("Import of an unknown encoding: got %v, want an invalid one", err)
+	}
+	// No password has an empty normal form, so none matches its hash.
+	empty := domain.NewSecret(strings.TrimPrefix(hash(t, hasher, fake.ForeignHash("")), "$import"))
+	if match, _, err := hasher.Verify(t.Context(), domain.PresentedPassword("\x00"), empty); match || err != nil {
+		t.Errorf("Verify of a password without a normal form: got %t, %v; want no match", match, err)
+	}
+}
+
+func hash(t *testing.T, hasher *fake.Hasher, foreign domain.Secret) string {
+	t.Helper()
+	imported, err := hasher.Import(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imported.Reveal()
+}
+
+func TestHasherCountsRehashes(t *testing.T) {
+	t.Parallel()
+	hasher := fake.NewHasher()
+	hasher.SetCost(2)
+	rehashed, err := hasher.Rehash(t.Context(), password(t, "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if match, rehash, err := hasher.Verify(t.Context(), password(t, "right"), rehashed); !match || rehash || err != nil {
+		t.Errorf("Verify: got %t, %t, %v; want a match at the present cost", match, rehash, err)
+	}
+	if got, all := hasher.Rehashes(), hasher.Hashes(); got != 1 || all != 1 {
+		t.Errorf("got %d re-hashes of %d hashes, want 1 of 1", got, all)
+	}
+	hasher.Fail(errTest)
+	if _, err := hasher.Rehash(t.Context(), password(t, "right")); !errors.Is(err, errTest) {
+		t.Errorf("Rehash while failing: got %v, want %v", err, errTest)
+	}
+}
+
+func TestBreachesKnowWhatTheyWereTold(t *testing.T) {
+	t.Parallel()
+	breaches := fake.NewBreaches("known")
+	for _, c := range []struct {
+		password string
+		fail     error
+		want     bool
+	}{{"known", nil, true}, {"unknown", nil, false}, {"known", errTest, false}, {"known", nil, true}} {
+		breaches.Fail(c.fail)
+		if got, err := breaches.Contains(t.Context(), password(t, c.password)); got != c.want || !errors.Is(err, c.fail) {
+			t.Errorf("Contains(%s) while failing with %v: got %t, %v; want %t", c.password, c.fail, got, err, c.want)
+		}
+	}
+	if got := breaches.Asked(); got != 4 {
+		t.Errorf("Asked: got %d, want 4", got)
 	}
 }
 

@@ -20,7 +20,8 @@ type Hasher struct {
 	mu       sync.Mutex
 	cost     int
 	salts    int
-	hashes   int
+	hashes   int // with rehashes
+	rehashes int
 	verifies int
 	err      error
 	gate     chan struct{} // closed: work goes on
@@ -46,12 +47,21 @@ func (h *Hasher) Hash(ctx context.Context, p domain.Password) (domain.PasswordHa
 	return encode(h.cost, strconv.Itoa(h.salts), p.Reveal()), nil
 }
 
+// Rehash implements ports.Hasher.
+func (h *Hasher) Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	h.mu.Lock()
+	h.rehashes++
+	h.mu.Unlock()
+	return h.Hash(ctx, p)
+}
+
 // Verify implements ports.Hasher.
 func (h *Hasher) Verify(ctx context.Context, p domain.Password, hash domain.PasswordHash) (match, needsRehash bool, err error) {
 	if err := h.work(ctx, &h.verifies); err != nil {
 		return false, false, err
 	}
-	parts := strings.Split(hash.Reveal(), "$") // "", "fake", cost, salt, digest
+	text, imported := strings.CutPrefix(hash.Reveal(), importedPrefix)
+	parts := strings.Split(text, "$") // "", "fake", cost, salt, digest
 	if len(parts) != 5 || parts[1] != "fake" {
 		return false, false, errUnreadable
 	}
@@ -59,17 +69,42 @@ func (h *Hasher) Verify(ctx context.Context, p domain.Password, hash domain.Pass
 	if err != nil {
 		return false, false, errUnreadable.Wrap(err)
 	}
+	plain := p.Reveal()
+	if imported {
+		plain = p.RevealRaw()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return encode(cost, parts[3], p.Reveal()) == hash, cost != h.cost, nil
+	return plain != "" && encode(cost, parts[3], plain).Reveal() == text, imported || cost != h.cost, nil
 }
 
 // Dummy implements ports.Hasher.
-func (h *Hasher) Dummy() domain.PasswordHash {
+func (h *Hasher) Dummy(settings string) domain.PasswordHash {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return domain.NewSecret(fmt.Sprintf("$fake$%d$0$matches-nothing", h.cost))
+	if !strings.HasPrefix(strings.TrimPrefix(settings, importedPrefix), "$fake$") {
+		settings = fmt.Sprintf("$fake$%d", h.cost)
+	}
+	return domain.NewSecret(settings + "$0$matches-nothing")
 }
+
+// Import implements ports.Hasher. It reads what ForeignHash makes.
+func (h *Hasher) Import(encoded domain.Secret) (domain.PasswordHash, error) {
+	password, ok := strings.CutPrefix(encoded.Reveal(), foreignPrefix)
+	if !ok {
+		return domain.PasswordHash{}, domain.NewError(domain.KindInvalid, domain.CodeInvalidFormat, "The hash is of no known encoding.")
+	}
+	return domain.NewSecret(importedPrefix + encode(1, "imported", password).Reveal()), nil
+}
+
+// ForeignHash is the hash of a password in the encoding of a program that is not
+// ours, for Import.
+func ForeignHash(password string) domain.Secret { return domain.NewSecret(foreignPrefix + password) }
+
+const (
+	foreignPrefix  = "foreign:"
+	importedPrefix = "$import"
+)
 
 // SetCost changes the present settings: hashes of another cost need a re-hash.
 func (h *Hasher) SetCost(cost int) {
@@ -100,6 +135,13 @@ func (h *Hasher) Hashes() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.hashes
+}
+
+// Rehashes returns how often Rehash was called.
+func (h *Hasher) Rehashes() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rehashes
 }
 
 // Verifies returns how often Verify was called.

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"io"
+	"iter"
 
 	"github.com/spf13/cobra"
 
+	"authserve/core/account"
 	"authserve/core/admin"
 	"authserve/core/domain"
 	"authserve/ports"
@@ -16,6 +18,7 @@ const (
 	ExitOK      = 0
 	ExitFailure = 1 // the command made sense and did not succeed
 	ExitUsage   = 2 // the command made no sense
+	ExitRefused = 3 // an import did all it could, and refused rows
 )
 
 // Config is where the command line says the configuration is.
@@ -53,9 +56,13 @@ type Actions struct {
 	MigrateStatus func(ctx context.Context, c Config) ([]ports.Migration, error)
 	// CreateUser creates an account in the configured store.
 	CreateUser func(ctx context.Context, c Config, n admin.NewAccount) (domain.Account, error)
+	// ImportUsers is account.Service.Import on the configured store.
+	ImportUsers func(ctx context.Context, c Config, rows iter.Seq2[account.ImportRow, error], o account.ImportOptions) (account.ImportReport, error)
 	// CheckConfig loads the configuration and checks everything that `serve` would.
 	// The report is printed also beside an error.
 	CheckConfig func(ctx context.Context, c Config) (ConfigReport, error)
+	// Doctor looks at what the service will run on. It changes nothing.
+	Doctor func(ctx context.Context, c Config) []Check
 	// HealthURL is the address of the running service's health, as seen from here.
 	HealthURL func(ctx context.Context, c Config) (string, error)
 }
@@ -103,6 +110,7 @@ as an environment variable, or as a flag; "authserve config --help" lists them.`
 		migrateCommand(a, given),
 		userCommand(a, given),
 		configCommand(a, given),
+		doctorCommand(a, given),
 		healthcheckCommand(a, given),
 		versionCommand(a.Version),
 	)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"authserve/adapters/inbound/cli"
+	"authserve/core/account"
 	"authserve/core/admin"
 	"authserve/core/domain"
 	"authserve/ports"
@@ -58,6 +60,10 @@ func (r *calls) actions() cli.Actions {
 				Roles: []domain.Role{domain.RoleUser, domain.RoleAdmin}, CreatedAt: at,
 			}, nil
 		},
+		ImportUsers: func(_ context.Context, c cli.Config, _ iter.Seq2[account.ImportRow, error], _ account.ImportOptions) (account.ImportReport, error) {
+			r.config = c
+			return account.ImportReport{}, r.err
+		},
 		CheckConfig: func(_ context.Context, c cli.Config) (cli.ConfigReport, error) {
 			r.config = c
 			return cli.ConfigReport{YAML: []byte("env: development\n"), Warnings: []string{"mind the gap"}}, r.err
@@ -99,6 +105,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"--help", 0, "serve", ""},
 		{"help", 0, "Available Commands", ""},
 		{"help user create", 0, "--password-stdin", ""},
+		{"help user import", 0, "--dry-run", ""},
 		{"config --help", 0, "--http-addr value", ""},
 
 		{"", 2, "", "authserve needs a command"},
@@ -156,7 +163,7 @@ func TestFailuresAreReportedInOneForm(t *testing.T) {
 			t.Parallel()
 			for _, args := range []string{
 				"serve", "migrate up", "migrate down", "migrate status", "config check", "config print", "healthcheck",
-				"user create --email a@b.c --role user --password-stdin",
+				"user create --email a@b.c --role user --password-stdin", "user import --format jsonl -",
 			} {
 				got := run(t, &calls{err: c.err}, "secret", strings.Fields(args)...)
 				if got.code != cli.ExitFailure || !strings.Contains(got.err, c.want) {
@@ -175,7 +182,7 @@ func TestSettingsReachEveryAction(t *testing.T) {
 	flags := strings.Fields("--config my.yaml --http-addr :0 --http-addr :1 --ops-pprof --trusted-proxies 10.0.0.0/8,::1/128 --trusted-proxies 192.0.2.0/24")
 	for _, args := range []string{
 		"serve", "migrate up", "migrate down", "migrate status", "config check", "config print", "healthcheck",
-		"user create --email a@b.c --role user --password-stdin",
+		"user create --email a@b.c --role user --password-stdin", "user import --format jsonl -",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

@@ -45,7 +45,11 @@ func report(w io.Writer, c *cobra.Command, err error) int {
 		return ExitUsage
 	}
 	var known *domain.Error
+	var refused rowsRefused
 	switch {
+	case errors.As(err, &refused):
+		_, _ = fmt.Fprintf(w, "authserve: %v\n", refused)
+		return ExitRefused
 	case errors.Is(err, context.Canceled):
 		_, _ = fmt.Fprintln(w, "authserve: interrupted")
 	case errors.As(err, &known):

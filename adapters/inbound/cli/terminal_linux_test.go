@@ -5,14 +5,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"authserve/adapters/inbound/cli"
+	"authserve/core/account"
 )
 
 // openPTY returns both ends of a new pseudo terminal.
@@ -107,5 +110,56 @@ func TestInterruptedPromptGivesTheEchoBack(t *testing.T) {
 	}
 	if !echoes(t, program) {
 		t.Error("the terminal was left without echo")
+	}
+}
+
+func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
+	user, program := openPTY(t)
+	shown := make(chan struct{})
+	screen := make(chan string, 1)
+	go func() {
+		var all []byte
+		for buffer := make([]byte, 1024); ; {
+			n, err := user.Read(buffer)
+			before := bytes.Contains(all, []byte(" rows: "))
+			all = append(all, buffer[:n]...)
+			if !before && bytes.Contains(all, []byte(" rows: ")) {
+				close(shown)
+			}
+			if err != nil {
+				screen <- string(all)
+				return
+			}
+		}
+	}()
+	actions := (&calls{}).actions()
+	actions.ImportUsers = func(ctx context.Context, _ cli.Config, _ iter.Seq2[account.ImportRow, error], o account.ImportOptions) (account.ImportReport, error) {
+		report := account.ImportReport{Rows: 6, Imported: 1, AlreadyImported: 2, Refused: 3}
+		for batches := time.NewTicker(20 * time.Millisecond); ; {
+			o.Progress(report)
+			select {
+			case <-shown:
+				err := o.Refused(account.Refusal{Line: 7, Code: "c", Message: "m"})
+				o.Progress(report)
+				return report, err
+			case <-ctx.Done():
+				return report, ctx.Err()
+			case <-batches.C:
+			}
+		}
+	}
+	cli.Run(t.Context(), actions, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: program}, strings.Fields("user import --format jsonl -"))
+	if err := program.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		line    = "\r\x1b[K6 rows: 1 imported, 2 imported before, 3 refused"
+		refusal = "\r\x1b[K{\"line\":7,\"code\":\"c\",\"message\":\"m\"}\r\n"
+		end     = "authserve: 3 rows were refused\r\n"
+	)
+	got := <-screen
+	if rest := strings.ReplaceAll(got, line, ""); !strings.HasPrefix(rest, refusal) || !strings.HasSuffix(rest, end) {
+		t.Errorf("the terminal got %q; want %q some times, %q on a line of its own, and %q", got, line, refusal, end)
 	}
 }

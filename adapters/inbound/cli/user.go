@@ -22,7 +22,7 @@ func userCommand(a Actions, given *Config) *cobra.Command {
 		Use:   "user",
 		Short: "Manage accounts",
 	})
-	user.AddCommand(userCreateCommand(a, given))
+	user.AddCommand(userCreateCommand(a, given), userImportCommand(a, given))
 	return user
 }
 

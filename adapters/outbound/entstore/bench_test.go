@@ -2,6 +2,8 @@ package entstore_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,5 +97,45 @@ func each(b *testing.B, fn func(*testing.B, *entstore.Store, domain.Session)) {
 			b.ReportAllocs()
 			fn(b, store, session)
 		})
+	}
+}
+
+// BenchmarkImport fills an empty database in full batches, each in a transaction of
+// its own. Addresses and usernames come in no order, as in the tables of other
+// programs, so that the cost of an account grows with the database.
+func BenchmarkImport(b *testing.B) {
+	const batches = 50
+	for b.Loop() {
+		b.StopTimer()
+		store := open(b, config(b))
+		for n := range batches {
+			batch := make([]domain.ImportedAccount, domain.MaxImportBatch)
+			for i := range batch {
+				batch[i] = imported(n*len(batch) + i)
+			}
+			b.StartTimer()
+			err := store.Update(b.Context(), func(ctx context.Context, tx ports.Tx) error {
+				return tx.Imports().Create(ctx, batch)
+			})
+			b.StopTimer()
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N*batches*domain.MaxImportBatch)/b.Elapsed().Seconds(), "users/s")
+}
+
+// imported has a hash of the usual length.
+func imported(n int) domain.ImportedAccount {
+	name := fmt.Sprintf("%08x-%d", uint32(n)*2654435761, n) // multiplied by 2^32 over the golden ratio
+	return domain.ImportedAccount{
+		Account: fake.Account(n, func(a *domain.Account) {
+			a.Email = domain.Email{Address: name + "@Example.org", Canonical: name + "@example.org"}
+			a.Username = domain.Username{Name: name, Canonical: name}
+		}),
+		Hash:  domain.NewSecret("$import$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("s", 22) + "$" + strings.Repeat("d", 43)),
+		Event: fake.AuditEvent(n),
 	}
 }

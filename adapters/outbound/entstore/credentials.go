@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"authserve/core/domain"
+	"authserve/ent"
 	"authserve/ent/credential"
 	"authserve/ports"
 )
@@ -21,6 +22,7 @@ func (s credentials) Create(ctx context.Context, c domain.Credential) error {
 	return s.fault(ctx, w.Credential.Create().
 		SetID(string(c.AccountID)).
 		SetPasswordHash(c.Hash.Reveal()).
+		SetSettings(domain.SettingsOf(c.Hash)).
 		SetVersion(c.Version).
 		SetChangedAt(domain.Instant(c.ChangedAt)).
 		Exec(ctx))
@@ -49,6 +51,7 @@ func (s credentials) Replace(ctx context.Context, c domain.Credential, from int6
 	changed, err := w.Credential.Update().
 		Where(credential.ID(string(c.AccountID)), credential.Version(from)).
 		SetPasswordHash(c.Hash.Reveal()).
+		SetSettings(domain.SettingsOf(c.Hash)).
 		SetVersion(c.Version).
 		SetChangedAt(domain.Instant(c.ChangedAt)).
 		Save(ctx)
@@ -56,4 +59,15 @@ func (s credentials) Replace(ctx context.Context, c domain.Credential, from int6
 		return s.fault(ctx, err)
 	}
 	return one(changed)
+}
+
+// CountSettings implements ports.Credentials.
+func (s credentials) CountSettings(ctx context.Context) ([]domain.SettingsCount, error) {
+	var counts []domain.SettingsCount
+	err := s.client().Credential.Query().
+		Order(credential.BySettings()).
+		GroupBy(credential.FieldSettings).
+		Aggregate(ent.As(ent.Count(), "count")).
+		Scan(ctx, &counts)
+	return counts, s.fault(ctx, err)
 }

@@ -18,7 +18,7 @@ func TestConflictField(t *testing.T) {
 	account := func(id, email, username string) string {
 		return "INSERT INTO accounts VALUES ('" + id + "', 'E', '" + email + "', 'U', '" + username + "', '', '', '[]', NULL, 1, 1, 1, '', '', NULL)"
 	}
-	credential := "INSERT INTO credentials VALUES ('a1', '', 1, '')"
+	credential := "INSERT INTO credentials VALUES ('a1', '', '', 1, '')"
 	record := "INSERT INTO idempotency_records VALUES ('k1', '', '', '', '')"
 	guard := "INSERT INTO guards VALUES ('g1', 1)"
 	for _, query := range []string{account("a1", "e1", "u1"), credential, record, guard} {

@@ -13,7 +13,7 @@ import (
 // Every authenticated request reads one session and one account by id, and every
 // refresh moves one session on. Ent builds the text of a statement anew each time,
 // which costs more than running it, so these three have fixed texts. Everything else
-// goes through Ent.
+// goes through Ent, but for imports.
 const (
 	sessionByID = "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
 		"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +

@@ -299,7 +299,7 @@ func TestBrokenReferencesAreReported(t *testing.T) {
 	if _, err := m.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := migrationDB(t, m).ExecContext(t.Context(), "INSERT INTO credentials VALUES ('orphan', '', 1, '')")
+	_, err := migrationDB(t, m).ExecContext(t.Context(), "INSERT INTO credentials VALUES ('orphan', '', '', 1, '')")
 	if err != nil {
 		t.Fatal(err)
 	}

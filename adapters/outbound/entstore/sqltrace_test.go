@@ -42,6 +42,11 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_ = tx.Credentials().Create(ctx, fake.Credential(account))
 	_, _ = tx.Credentials().ByAccount(ctx, id)
 	_ = tx.Credentials().Replace(ctx, fake.Credential(account), 1)
+	_, _ = tx.Credentials().CountSettings(ctx)
+	for range 2 { // the second time it is taken back
+		_ = tx.Imports().Create(ctx, []domain.ImportedAccount{imported(2), imported(3)})
+	}
+	_, _ = tx.Imports().Taken(ctx, []string{"a", "b"}, []string{"a", "b"})
 	_ = tx.Sessions().Create(ctx, session)
 	_, _ = tx.Sessions().ByID(ctx, session.ID)
 	for _, page := range []domain.PageRequest{{Limit: 10}, {Limit: 10, After: &at}} {

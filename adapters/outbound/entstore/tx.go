@@ -121,5 +121,8 @@ func (t *tx) Audit() ports.Audit { return audit{t} }
 // Idempotency implements ports.Tx.
 func (t *tx) Idempotency() ports.Idempotency { return idempotency{t} }
 
+// Imports implements ports.Tx.
+func (t *tx) Imports() ports.Imports { return imports{t} }
+
 // Guards implements ports.Tx.
 func (t *tx) Guards() ports.Guards { return guards{t} }

@@ -28,7 +28,7 @@ func (g guardedStore) Update(ctx context.Context, fn func(context.Context, ports
 	return g.write.do(ctx, "update", func(ctx context.Context) error { return g.next.Update(ctx, fn) })
 }
 
-// Hasher puts h behind c. Dummy passes through: it waits for nothing.
+// Hasher puts h behind c. Dummy and Import pass through: they wait for nothing.
 func Hasher(h ports.Hasher, c *Circuit) ports.Hasher { return guardedHasher{next: h, circuit: c} }
 
 type guardedHasher struct {
@@ -51,7 +51,31 @@ func (g guardedHasher) Verify(ctx context.Context, p domain.Password, hash domai
 	return v.match, v.needsRehash, err
 }
 
-func (g guardedHasher) Dummy() domain.PasswordHash { return g.next.Dummy() }
+func (g guardedHasher) Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	return Call(ctx, g.circuit, "rehash", func(ctx context.Context) (domain.PasswordHash, error) { return g.next.Rehash(ctx, p) })
+}
+
+func (g guardedHasher) Dummy(settings string) domain.PasswordHash { return g.next.Dummy(settings) }
+
+func (g guardedHasher) Import(encoded domain.Secret) (domain.PasswordHash, error) {
+	return g.next.Import(encoded)
+}
+
+// Breaches puts b behind c.
+func Breaches(b ports.Breaches, c *Circuit) ports.Breaches {
+	return guardedBreaches{next: b, circuit: c}
+}
+
+type guardedBreaches struct {
+	next    ports.Breaches
+	circuit *Circuit
+}
+
+var _ ports.Breaches = guardedBreaches{}
+
+func (g guardedBreaches) Contains(ctx context.Context, p domain.Password) (bool, error) {
+	return Call(ctx, g.circuit, "contains", func(ctx context.Context) (bool, error) { return g.next.Contains(ctx, p) })
+}
 
 // Mailer puts m behind c.
 func Mailer(m ports.Mailer, c *Circuit) ports.Mailer { return guardedMailer{next: m, circuit: c} }

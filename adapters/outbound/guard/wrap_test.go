@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"authserve/adapters/outbound/guard"
 	"authserve/core/domain"
@@ -74,13 +76,70 @@ func TestHasher(t *testing.T) {
 		if match, needsRehash, err := hasher.Verify(t.Context(), password, hash); !match || needsRehash || err != nil {
 			t.Errorf("Verify = %t, %t, %v, want a match", match, needsRehash, err)
 		}
-		if match, _, err := hasher.Verify(t.Context(), password, hasher.Dummy()); match || err != nil {
+		if match, _, err := hasher.Verify(t.Context(), password, hasher.Dummy("")); match || err != nil {
 			t.Errorf("Verify against the dummy = %t, %v, want no match", match, err)
 		}
-		if got, want := hasher.Dummy(), inner.Dummy(); got != want {
-			t.Errorf("Dummy differs from the hasher's own")
+		if _, err := hasher.Rehash(t.Context(), password); err != nil || inner.Rehashes() != 1 {
+			t.Errorf("Rehash = %v, %d re-hashes, want one", err, inner.Rehashes())
 		}
-		r.wantCounts(ports.BreakerCounts{Success: 3})
+		r.wantCounts(ports.BreakerCounts{Success: 4})
+		for _, settings := range []string{"", "$fake$9"} {
+			if got, want := hasher.Dummy(settings), inner.Dummy(settings); got != want {
+				t.Errorf("Dummy(%q) differs from the hasher's own", settings)
+			}
+		}
+		imported, err := hasher.Import(fake.ForeignHash("correct horse"))
+		if want, _ := inner.Import(fake.ForeignHash("correct horse")); imported != want || err != nil {
+			t.Errorf("Import differs from the hasher's own: %v", err)
+		}
+		if _, err := hasher.Import(domain.NewSecret("unknown")); domain.KindOf(err) != domain.KindInvalid {
+			t.Errorf("Import = %v, want the hasher's answer", err)
+		}
+		r.wantCounts(ports.BreakerCounts{Success: 4})
+		inner.Fail(errBroken)
+		if _, err := hasher.Rehash(t.Context(), password); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("Rehash = %v, want ErrUnavailable", err)
+		}
+		r.wantCounts(ports.BreakerCounts{Success: 4, Failure: 1})
+	})
+}
+
+func TestBreaches(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	inBubble(t, s, func(t *testing.T, r *rig) {
+		inner := fake.NewBreaches("trustno1")
+		breaches := guard.Breaches(inner, r.circuit)
+		ask := func(plain string) (bool, error) {
+			breached, err := breaches.Contains(t.Context(), domain.PresentedPassword(plain))
+			synctest.Wait()
+			return breached, err
+		}
+		for plain, want := range map[string]bool{"trustno1": true, "correct horse battery staple": false} {
+			if breached, err := ask(plain); breached != want || err != nil {
+				t.Errorf("Contains(%s) = %t, %v, want %t", plain, breached, err, want)
+			}
+		}
+		r.wantCounts(ports.BreakerCounts{Success: 2})
+
+		inner.Fail(ports.ErrUnavailable.Wrap(errBroken))
+		for range s.RequestVolume {
+			if breached, err := ask("trustno1"); breached || !errors.Is(err, ports.ErrUnavailable) {
+				t.Errorf("Contains = %t, %v, want ErrUnavailable", breached, err)
+			}
+		}
+		r.wantState(ports.BreakerOpen)
+		asked := inner.Asked()
+		if breached, err := ask("trustno1"); breached || !errors.Is(err, ports.ErrUnavailable) || inner.Asked() != asked {
+			t.Errorf("Contains through the open circuit = %t, %v, asked %d times, want ErrUnavailable at once", breached, err, inner.Asked()-asked)
+		}
+
+		inner.Fail(nil)
+		pass(s.SleepWindow + time.Millisecond)
+		if breached, err := ask("trustno1"); !breached || err != nil {
+			t.Errorf("Contains after the trouble = %t, %v, want a match", breached, err)
+		}
+		r.wantState(ports.BreakerClosed)
 	})
 }
 

@@ -2,6 +2,8 @@ package memstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"authserve/core/domain"
 	"authserve/ports"
@@ -49,6 +51,22 @@ func (s credentials) Replace(ctx context.Context, c domain.Credential, from int6
 	}
 	s.write(c)
 	return nil
+}
+
+// CountSettings implements ports.Credentials.
+func (s credentials) CountSettings(ctx context.Context) ([]domain.SettingsCount, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	counts := map[string]int64{}
+	for _, c := range s.data.credentials {
+		counts[domain.SettingsOf(c.Hash)]++
+	}
+	var out []domain.SettingsCount
+	for _, settings := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, domain.SettingsCount{Settings: settings, Count: counts[settings]})
+	}
+	return out, nil
 }
 
 func (s credentials) write(c domain.Credential) {

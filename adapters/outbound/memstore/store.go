@@ -79,7 +79,7 @@ func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx port
 	committed := false
 	defer func() { // also when the closure panics
 		if !committed {
-			t.rollback()
+			t.rollback(0)
 		}
 		t.ended = true
 	}()

@@ -42,6 +42,9 @@ func (t *tx) Audit() ports.Audit { return audit{t} }
 // Idempotency implements ports.Tx.
 func (t *tx) Idempotency() ports.Idempotency { return idempotency{t} }
 
+// Imports implements ports.Tx.
+func (t *tx) Imports() ports.Imports { return imports{t} }
+
 // Guards implements ports.Tx.
 func (t *tx) Guards() ports.Guards { return guards{t} }
 
@@ -64,10 +67,12 @@ func (t *tx) writing(ctx context.Context) error {
 	return nil
 }
 
-func (t *tx) rollback() {
-	for _, undo := range slices.Backward(t.journal) {
+// rollback takes back all writes but the first kept.
+func (t *tx) rollback(kept int) {
+	for _, undo := range slices.Backward(t.journal[kept:]) {
 		undo()
 	}
+	t.journal = t.journal[:kept]
 }
 
 // table is a map whose changes the transaction can take back. A row that was put
@@ -77,6 +82,17 @@ type table[K comparable, V any] map[K]V
 func (m table[K, V]) has(key K) bool {
 	_, ok := m[key]
 	return ok
+}
+
+// those are the rows of some keys.
+func (m table[K, V]) those(keys []K) map[K]V {
+	found := map[K]V{}
+	for _, key := range keys {
+		if row, ok := m[key]; ok {
+			found[key] = row
+		}
+	}
+	return found
 }
 
 func (m table[K, V]) put(t *tx, key K, row V) {

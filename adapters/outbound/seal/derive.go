@@ -45,7 +45,7 @@ func newRingKey(secret domain.Secret) (*ringKey, error) {
 		return nil, fmt.Errorf("derive the key id: %w", err)
 	}
 	key := &ringKey{id: base64.RawURLEncoding.EncodeToString(id), derived: map[ports.Purpose]*derivedKeys{}}
-	for _, p := range []ports.Purpose{ports.PurposeSeal, ports.PurposeRefresh, ports.PurposeCursor, ports.PurposeIdempotency} {
+	for _, p := range ports.Purposes() {
 		if key.derived[p], err = derive(master, p); err != nil {
 			return nil, fmt.Errorf("derive the keys for %q: %w", p, err)
 		}

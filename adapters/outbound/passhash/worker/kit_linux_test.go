@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/metrics"
 	"slices"
 	"strconv"
@@ -42,6 +43,9 @@ func TestMain(m *testing.M) {
 		select {}
 	case "hangs":
 		_, _ = os.Stdin.Read(make([]byte, 1))
+	case "tells and hangs":
+		tell(os.Args[2])
+		_, _ = os.Stdin.Read(make([]byte, 1))
 	case "greets otherwise":
 		frame, err := worker.HelloFrame("authserve hash-worker 0")
 		_, _ = os.Stdout.Write(frame)
@@ -59,7 +63,7 @@ type facts struct {
 	Dir                 string
 	PID, Group, Session int
 	Dumpable            int
-	DeathSignal         int
+	Threads             int // that compute at a time
 	Cores               uint64
 	Pipes, Others       []int // open descriptors
 }
@@ -167,7 +171,7 @@ func allocate() (worker.Result, error) {
 }
 
 func tellFacts() (worker.Result, error) {
-	f := facts{Environment: os.Environ(), Args: os.Args[1:], PID: os.Getpid(), Group: unix.Getpgrp()}
+	f := facts{Environment: os.Environ(), Args: os.Args[1:], PID: os.Getpid(), Group: unix.Getpgrp(), Threads: runtime.GOMAXPROCS(0)}
 	var err error
 	if f.Dir, err = os.Getwd(); err != nil {
 		return worker.Result{}, err

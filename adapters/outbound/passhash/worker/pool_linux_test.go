@@ -306,6 +306,36 @@ func TestRecovers(t *testing.T) {
 	}
 }
 
+// TestJobsDoNotWaitForTheNextTry has a program that fails at first and then hangs.
+func TestJobsDoNotWaitForTheNextTry(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program, pipe := filepath.Join(dir, "program"), filepath.Join(dir, "pipe")
+	next := pidPipe(t, pipe)
+	pool := newPool(t, 1, func(c *worker.Config) {
+		c.Isolation, c.Program, c.Args = worker.Auto, program, []string{"tells and hangs", pipe}
+		c.Backoff, c.Greeting = time.Millisecond, time.Hour
+	})
+	mustMake(t, pool, 0)
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan int, 1)
+	go func() { started <- next() }()
+	eventually(t, "the next try", func() bool {
+		mustMake(t, pool, 0)
+		return len(started) == 1
+	})
+	mustMake(t, pool, 0)
+	if got := pool.State(); got.Isolation != worker.None || got.Ended[worker.NoGreeting] != 0 {
+		t.Errorf("got %+v, want a child that is waited for by nobody", got)
+	}
+}
+
 // TestThreads: the thread that asked for the children may end without them.
 func TestThreads(t *testing.T) {
 	t.Parallel()

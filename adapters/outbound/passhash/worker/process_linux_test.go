@@ -58,6 +58,9 @@ func TestWhatAChildIs(t *testing.T) {
 	if got.Dumpable != 0 || got.Cores != 0 {
 		t.Errorf("got dumpable %d and a core limit of %d, want 0 and 0", got.Dumpable, got.Cores)
 	}
+	if got.Threads != 1 {
+		t.Errorf("got GOMAXPROCS %d, want 1", got.Threads)
+	}
 	if !slices.Equal(got.Pipes, []int{0, 1}) || !slices.Equal(got.Others, []int{2}) {
 		t.Errorf("got pipes %v and other files %v, want 0 and 1, and 2", got.Pipes, got.Others)
 	}

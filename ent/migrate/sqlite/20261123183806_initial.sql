@@ -47,11 +47,14 @@ CREATE INDEX `audit_events_subject` ON `audit_events` (`subject`, `at`, `id`);
 CREATE TABLE `credentials` (
   `id` text NOT NULL,
   `password_hash` text NOT NULL,
+  `settings` text NOT NULL,
   `version` integer NOT NULL,
   `changed_at` datetime NOT NULL,
   PRIMARY KEY (`id`),
   CONSTRAINT `credentials_id_fkey` FOREIGN KEY (`id`) REFERENCES `accounts` (`id`) ON DELETE CASCADE
 );
+-- create index "credentials_settings" to table: "credentials"
+CREATE INDEX `credentials_settings` ON `credentials` (`settings`);
 -- create "guards" table
 CREATE TABLE `guards` (
   `id` text NOT NULL,
@@ -155,6 +158,8 @@ DROP INDEX `idempotency_records_expires`;
 DROP TABLE `idempotency_records`;
 -- reverse: create "guards" table
 DROP TABLE `guards`;
+-- reverse: create index "credentials_settings" to table: "credentials"
+DROP INDEX `credentials_settings`;
 -- reverse: create "credentials" table
 DROP TABLE `credentials`;
 -- reverse: create index "audit_events_subject" to table: "audit_events"

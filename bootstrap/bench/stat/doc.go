@@ -1,0 +1,3 @@
+// Package stat is the statistics of the benchmarks: percentiles of exact samples,
+// and the signed-rank test for pairs.
+package stat

@@ -1,0 +1,108 @@
+package bootstrap
+
+import (
+	"io"
+	"os"
+	"runtime"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"authserve/adapters/outbound/passhash"
+	"authserve/adapters/outbound/passhash/sizing"
+	"authserve/adapters/outbound/passhash/worker"
+)
+
+// HashWorkers lets the service compute password hashes in child processes of low
+// priority: this same program, started again with a hidden command. It must come
+// first in main, and only programs that call it may have such children: in a child
+// it does not return.
+//
+//	func main() {
+//		workers := bootstrap.HashWorkers()
+//		app, err := bootstrap.New(workers, …)
+//
+// Without it hashes are computed inside the service.
+func HashWorkers() Option {
+	if code, is := hashWorker(os.Args[1:], os.Stdin, os.Stdout); is {
+		os.Exit(code)
+	}
+	return withHashWorkers
+}
+
+func withHashWorkers(o *options) { o.hashWorkers = true }
+
+// hashWorker is the life of a child, where args say that this process is one.
+func hashWorker(args []string, in io.Reader, out io.Writer) (code int, is bool) {
+	if len(args) == 0 || args[0] != worker.Command {
+		return 0, false
+	}
+	return worker.Main(passhash.Compute, args[1:], in, out), true
+}
+
+// newEngine makes the password engine. Its children start at once and are not waited
+// for, unless the configuration insists on them.
+func newEngine(cfg Config, o options, deps passhash.Deps, logger *zap.Logger, opened *closers) (*passhash.Engine, error) {
+	plan := hashPlan(cfg)
+	runner, err := newHashRunner(cfg, plan, o.hashWorkers, deps.Meters, worker.Events{
+		Ended: func(_, pid int, reason worker.Reason) {
+			if reason != worker.Closed {
+				logger.Warn("a worker process for password hashes ended", zap.Int("pid", pid), zap.String("reason", string(reason)))
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	deps.Runner = runner
+	engine, err := passhash.New(hashConfig(cfg.Password, hashSlots(cfg, plan, o.hashWorkers)), deps)
+	if err != nil {
+		runner.Close()
+		return nil, err
+	}
+	opened.add(func() error { engine.Close(); return nil })
+	return engine, nil
+}
+
+func hashPlan(cfg Config) sizing.Plan {
+	return sizing.Make(os.DirFS("/"), runtime.NumCPU(), cfg.Password.Workers)
+}
+
+// hashIsolation is what is configured, as far as this program can do it.
+func hashIsolation(cfg Config, children bool) worker.Isolation {
+	if !children {
+		return worker.None
+	}
+	return worker.Isolation(cfg.Password.Isolation)
+}
+
+// hashSlots is how many hashes run at a time.
+func hashSlots(cfg Config, plan sizing.Plan, children bool) int {
+	if hashIsolation(cfg, children) == worker.None {
+		return plan.InProcess
+	}
+	return plan.Workers
+}
+
+func newHashRunner(cfg Config, plan sizing.Plan, children bool, meters metric.MeterProvider, events worker.Events) (*worker.Pool, error) {
+	return passhash.NewWorkers(worker.Config{
+		Isolation: hashIsolation(cfg, children),
+		Slots:     hashSlots(cfg, plan, children),
+		InProcess: plan.InProcess,
+		Nice:      cfg.Password.Nice,
+		Events:    events,
+	}, meters)
+}
+
+func hashConfig(p PasswordConfig, slots int) passhash.Config {
+	return passhash.Config{
+		Algorithm:         p.Algorithm,
+		Argon2Memory:      uint32(p.Argon2MemoryKiB),  //nolint:gosec // the configuration bounds it
+		Argon2Time:        uint32(p.Argon2Time),       //nolint:gosec // as above
+		Argon2Parallelism: uint8(p.Argon2Parallelism), //nolint:gosec // as above
+		BcryptCost:        p.BcryptCost,
+		Pepper:            p.Pepper,
+		Workers:           slots,
+		Queue:             p.Queue,
+	}
+}
