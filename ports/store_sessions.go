@@ -15,8 +15,9 @@ type Sessions interface {
 	// ByID returns the session, ended or not. Errors: ErrNotFound.
 	ByID(ctx context.Context, id domain.ID) (domain.Session, error)
 	// ListActive returns the account's sessions that are neither ended nor expired
-	// at now: newest first by (CreatedAt, ID).
-	ListActive(ctx context.Context, accountID domain.ID, now time.Time, page domain.PageRequest) (domain.Page[domain.Session], error)
+	// at now: newest first by (CreatedAt, ID), without the newest skip of those that
+	// the page would begin with.
+	ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, page domain.PageRequest) (domain.Page[domain.Session], error)
 	// Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt of s
 	// where the session is not ended and its position (nonce, counter and retries) is
 	// still from. Of many contenders one succeeds. Whoever moves Generation gives a

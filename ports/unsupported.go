@@ -115,7 +115,7 @@ func (UnsupportedSessions) ByID(context.Context, domain.ID) (domain.Session, err
 }
 
 // ListActive implements Sessions.
-func (UnsupportedSessions) ListActive(context.Context, domain.ID, time.Time, domain.PageRequest) (domain.Page[domain.Session], error) {
+func (UnsupportedSessions) ListActive(context.Context, domain.ID, time.Time, int, domain.PageRequest) (domain.Page[domain.Session], error) {
 	return domain.Page[domain.Session]{}, ErrUnsupported
 }
 

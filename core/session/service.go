@@ -47,12 +47,13 @@ var (
 // one account do not overlap.
 func (s *Service) Grant(ctx context.Context, tx ports.Tx, account domain.Account, methods []string) (domain.Session, error) {
 	now, actor := s.clock.Now(), domain.ActorFrom(ctx)
-	active, err := tx.Sessions().ListActive(ctx, account.ID, now, domain.PageRequest{Limit: domain.MaxPageLimit})
+	// The new one will be the newest.
+	surplus, err := tx.Sessions().ListActive(ctx, account.ID, now, s.cfg.MaxPerAccount-1, domain.PageRequest{Limit: domain.MaxPageLimit})
 	if err != nil {
 		return domain.Session{}, err
 	}
-	for i := s.cfg.MaxPerAccount - 1; i < len(active.Items); i++ {
-		if err := s.end(ctx, tx, active.Items[i], domain.EndedBySessionLimit, now); err != nil {
+	for _, oldest := range surplus.Items {
+		if err := s.end(ctx, tx, oldest, domain.EndedBySessionLimit, now); err != nil {
 			return domain.Session{}, err
 		}
 	}
@@ -151,7 +152,7 @@ func (s *Service) LogoutByRefresh(ctx context.Context, secret domain.Secret) err
 func (s *Service) List(ctx context.Context, who domain.Identity, page domain.PageRequest) (domain.Page[domain.Session], error) {
 	var list domain.Page[domain.Session]
 	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
-		list, err = tx.Sessions().ListActive(ctx, who.Account.ID, s.clock.Now(), page)
+		list, err = tx.Sessions().ListActive(ctx, who.Account.ID, s.clock.Now(), 0, page)
 		return err
 	})
 	return list, err

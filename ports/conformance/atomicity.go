@@ -186,7 +186,7 @@ func readsOwnWrites(s *subject) {
 		if err != nil {
 			return err
 		}
-		page, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), domain.PageRequest{Limit: 5})
+		page, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), 0, domain.PageRequest{Limit: 5})
 		if err != nil {
 			return err
 		}

@@ -189,7 +189,7 @@ func instantsCompareAcrossZones(s *subject) {
 	}
 	active := func(now time.Time) int {
 		return len(read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
-			return tx.Sessions().ListActive(ctx, account.ID, now, domain.PageRequest{Limit: 10})
+			return tx.Sessions().ListActive(ctx, account.ID, now, 0, domain.PageRequest{Limit: 10})
 		}).Items)
 	}
 	for _, now := range zones(fake.Epoch()) {

@@ -46,7 +46,7 @@ func nothingIsShared(s *subject) {
 	}
 	listed := func() domain.Session {
 		return read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
-			return tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), list)
+			return tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), 0, list)
 		}).Items[0]
 	}
 	check := func(when string) {

@@ -60,7 +60,7 @@ func lists() []list {
 			remove: func(s *subject, id domain.ID) { s.end(id, domain.EndedByLogout, fake.Epoch()) },
 			page: func(s *subject, request domain.PageRequest) domain.Page[domain.ID] {
 				page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
-					return tx.Sessions().ListActive(ctx, fake.Account(1).ID, fake.Epoch(), request)
+					return tx.Sessions().ListActive(ctx, fake.Account(1).ID, fake.Epoch(), 0, request)
 				})
 				return domain.Page[domain.ID]{Items: ids(page.Items, sessionID), Next: page.Next}
 			},

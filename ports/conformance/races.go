@@ -188,7 +188,7 @@ func raceLoginsAreSerial(s *subject) {
 			if err := tx.Accounts().RecordLogin(ctx, account.ID, 1, 1, fake.Epoch()); err != nil {
 				return err
 			}
-			page, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), domain.PageRequest{Limit: contenders})
+			page, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), 0, domain.PageRequest{Limit: contenders})
 			if err != nil {
 				return err
 			}

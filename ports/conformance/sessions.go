@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"authserve/core/domain"
@@ -28,7 +29,7 @@ func sessionCases() []Case {
 		},
 		{
 			"sessions.list_active", true,
-			"ListActive returns the account's own sessions that are neither ended nor expired at the instant, with every field, newest first.",
+			"ListActive returns the account's own sessions that are neither ended nor expired at the instant, with every field, newest first, and leaves out as many of the newest as it is told.",
 			sessionListActive,
 		},
 		{
@@ -120,15 +121,21 @@ func sessionListActive(s *subject) {
 		fake.Session(7, account, expiresAt(now.Add(-time.Microsecond))),
 		fake.Session(8, fake.Account(2)))
 	page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
-		return tx.Sessions().ListActive(ctx, account.ID, now, domain.PageRequest{Limit: 10})
+		return tx.Sessions().ListActive(ctx, account.ID, now, 0, domain.PageRequest{Limit: 10})
 	})
 	want := []domain.Session{newer, middle, older}
 	equal(s, "the active sessions", ids(page.Items, sessionID), ids(want, sessionID))
 	for i := range min(len(page.Items), len(want)) {
 		equal(s, "a listed session", page.Items[i], want[i])
 	}
+	for skip, left := range [][]domain.Session{want, want[1:], want[2:], nil, nil} {
+		page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
+			return tx.Sessions().ListActive(ctx, account.ID, now, skip, domain.PageRequest{Limit: 10})
+		})
+		equal(s, "the active sessions but the newest "+strconv.Itoa(skip), ids(page.Items, sessionID), ids(left, sessionID))
+	}
 	none := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
-		return tx.Sessions().ListActive(ctx, fake.Account(3).ID, now, domain.PageRequest{Limit: 10})
+		return tx.Sessions().ListActive(ctx, fake.Account(3).ID, now, 0, domain.PageRequest{Limit: 10})
 	})
 	equal(s, "the number of sessions of nobody", len(none.Items), 0)
 }

@@ -174,7 +174,7 @@ func reads() []operation {
 			return err
 		}},
 		{"Sessions.ListActive", func(ctx context.Context, tx ports.Tx) error {
-			_, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), page)
+			_, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), 0, page)
 			return err
 		}},
 		{"Keys.List", func(ctx context.Context, tx ports.Tx) error {

@@ -82,8 +82,8 @@ func newWorld(t testing.TB) *world {
 		t.Fatalf("httpkit.New: %v", err)
 	}
 	err = httpapi.Mount(w.Router, httpapi.Services{
-		Accounts: account.New(w.store, w.hasher, keyring, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
-		Logins:   login.New(w.store, w.hasher, sessions, w.clock, ids),
+		Accounts: account.New(w.store, w.hasher, fake.NewBreaches(), keyring, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
+		Logins:   login.New(w.store, w.hasher, sessions, keyring, w.clock, ids),
 		Sessions: sessions,
 		Tokens:   w.tokens,
 	}, httpapi.Config{Issuer: issuer}, httpapi.Deps{

@@ -58,7 +58,7 @@ func (s sessions) ByID(ctx context.Context, id domain.ID) (domain.Session, error
 }
 
 // ListActive implements ports.Sessions.
-func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.Time, req domain.PageRequest) (domain.Page[domain.Session], error) {
+func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, req domain.PageRequest) (domain.Page[domain.Session], error) {
 	query := s.client().Session.Query().Where(
 		session.AccountID(string(accountID)),
 		session.EndedAtIsNil(),
@@ -71,6 +71,7 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 	}
 	rows, err := query.
 		Order(session.ByCreatedAt(sql.OrderDesc()), session.ByID(sql.OrderDesc())).
+		Offset(skip).
 		Limit(req.Limit + 1).
 		All(ctx)
 	if err != nil {

@@ -50,7 +50,7 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_ = tx.Sessions().Create(ctx, session)
 	_, _ = tx.Sessions().ByID(ctx, session.ID)
 	for _, page := range []domain.PageRequest{{Limit: 10}, {Limit: 10, After: &at}} {
-		_, _ = tx.Sessions().ListActive(ctx, id, now, page)
+		_, _ = tx.Sessions().ListActive(ctx, id, now, 0, page)
 		for _, filter := range []domain.AuditFilter{
 			{}, {Subject: id}, {Action: domain.AuditLoginFailed}, {Subject: id, Action: domain.AuditLoginFailed},
 		} {

@@ -37,7 +37,7 @@ func (s audit) List(ctx context.Context, filter domain.AuditFilter, request doma
 			found = append(found, e)
 		}
 	}
-	page := pageOf(found, func(e domain.AuditEvent) domain.Position {
+	page := pageOf(found, 0, func(e domain.AuditEvent) domain.Position {
 		return domain.Position{At: e.At, ID: e.ID}
 	}, request)
 	for i := range page.Items {

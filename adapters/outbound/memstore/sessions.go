@@ -43,7 +43,7 @@ func (s sessions) ByID(ctx context.Context, id domain.ID) (domain.Session, error
 }
 
 // ListActive implements ports.Sessions.
-func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.Time, request domain.PageRequest) (domain.Page[domain.Session], error) {
+func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, request domain.PageRequest) (domain.Page[domain.Session], error) {
 	if err := s.reading(ctx); err != nil {
 		return domain.Page[domain.Session]{}, err
 	}
@@ -53,7 +53,7 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 			active = append(active, session)
 		}
 	}
-	page := pageOf(active, func(session domain.Session) domain.Position {
+	page := pageOf(active, skip, func(session domain.Session) domain.Position {
 		return domain.Position{At: session.CreatedAt, ID: session.ID}
 	}, request)
 	for i, session := range page.Items {

@@ -134,11 +134,12 @@ func purge[K cmp.Ordered, V any](m table[K, V], limit int, due func(V) bool, rem
 }
 
 // pageOf sorts rows newest first and cuts one page out of them.
-func pageOf[T any](rows []T, position func(T) domain.Position, request domain.PageRequest) domain.Page[T] {
+func pageOf[T any](rows []T, skip int, position func(T) domain.Position, request domain.PageRequest) domain.Page[T] {
 	if request.After != nil {
 		rows = slices.DeleteFunc(rows, func(row T) bool { return comparePositions(position(row), *request.After) >= 0 })
 	}
 	slices.SortFunc(rows, func(a, b T) int { return comparePositions(position(b), position(a)) })
+	rows = rows[min(skip, len(rows)):]
 	if len(rows) <= request.Limit {
 		return domain.Page[T]{Items: rows}
 	}

@@ -76,3 +76,5 @@ func stopped(pid int) bool {
 	err := unix.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
 	return err == nil && info.Signo == int32(unix.SIGCHLD)
 }
+
+func setNonblock(fd uintptr) error { return unix.SetNonblock(int(fd), true) } //nolint:gosec // descriptors are small

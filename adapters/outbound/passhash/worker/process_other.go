@@ -22,3 +22,5 @@ func restrain(int) error { return errors.ErrUnsupported }
 func lowerPriority(int) error { return errors.ErrUnsupported }
 
 func stopped(int) bool { return false }
+
+func setNonblock(uintptr) error { return errors.ErrUnsupported }
