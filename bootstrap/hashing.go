@@ -55,12 +55,16 @@ func newEngine(cfg Config, o options, deps passhash.Deps, logger *zap.Logger, op
 		return nil, err
 	}
 	deps.Runner = runner
-	engine, err := passhash.New(hashConfig(cfg.Password, hashSlots(cfg, plan, o.hashWorkers)), deps)
+	slots := hashSlots(cfg, plan, o.hashWorkers)
+	engine, err := passhash.New(hashConfig(cfg.Password, slots), deps)
 	if err != nil {
 		runner.Close()
 		return nil, err
 	}
 	opened.add(func() error { engine.Close(); return nil })
+	words, _ := hashSettings(cfg.Password)
+	logger.Info("password hashing", zap.String("settings", words), zap.String("isolation", string(hashIsolation(cfg, o.hashWorkers))),
+		zap.Int("workers", slots), zap.Int("queue", cfg.Password.Queue), zap.Strings("why", plan.Why))
 	return engine, nil
 }
 

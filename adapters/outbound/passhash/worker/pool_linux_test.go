@@ -143,10 +143,15 @@ func TestStoppedBeforeJob(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, 1, func(c *worker.Config) { c.Watch, c.Limit = 10*time.Millisecond, time.Hour })
 	signal(t, pool.State().Children[0], syscall.SIGSTOP)
-	password := strings.Repeat("x", 40_000)
-	got, err := pool.Run(0, worker.Job{Settings: "make", Salt: []byte(strings.Repeat("s", 5_000)), Password: []byte(password)})
-	if err != nil || !strings.HasSuffix(got.Hash, password) {
-		t.Errorf("got %d bytes, %v", len(got.Hash), err)
+	job := worker.Job{Settings: "verify ", Hash: "p", Password: []byte("p")}
+	frame, err := worker.RequestFrame(1, job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pipe = 64 << 10 // its capacity (pipe(7))
+	job.Settings += strings.Repeat("x", pipe+1-len(frame))
+	if got, err := pool.Run(0, job); !got.Match || err != nil {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	if got := pool.State(); got.Ended[worker.Stopped] != 1 {
 		t.Errorf("got %+v, want one stopped child", got)
@@ -253,6 +258,14 @@ func TestNoChildCanBeStarted(t *testing.T) {
 			got := pool.State()
 			if got.Isolation != worker.None || got.InProcess != 6 || len(got.Children) != 0 || got.Ended[c.reason] != 2 || len(got.Ended) != 1 {
 				t.Errorf("got %+v, want 6 jobs inside and one start by slot that ended with %s", got, c.reason)
+			}
+			pool.Close() // a start that has begun is counted by now
+			starts := 0
+			for _, n := range pool.State().Ended {
+				starts += n
+			}
+			if starts != 2 {
+				t.Errorf("got %d starts, want one by slot and no other before its time", starts)
 			}
 			if !strings.HasPrefix(got.Why, "No worker process can be started: ") || !strings.Contains(got.Why, c.why) {
 				t.Errorf("got the reason %q, want it to tell %q", got.Why, c.why)

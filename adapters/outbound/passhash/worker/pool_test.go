@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"authserve/adapters/outbound/passhash/worker"
 	"authserve/core/domain"
@@ -65,39 +66,33 @@ func TestInsideTheProcess(t *testing.T) {
 
 func TestFewJobsAtATimeInsideTheProcess(t *testing.T) {
 	t.Parallel()
-	const slots, limit = 16, 3
-	begun, release := make(chan struct{}), make(chan struct{})
-	var running, most atomic.Int64
-	pool := inProcess(t, slots, limit, func(worker.Job) (worker.Result, error) {
-		n := running.Add(1)
-		defer running.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); {
-			old = most.Load()
-		}
-		begun <- struct{}{}
-		<-release
-		return worker.Result{}, nil
-	})
-	var callers sync.WaitGroup
-	for slot := range slots {
-		callers.Go(func() {
-			if _, err := pool.Run(slot, worker.Job{}); err != nil {
-				t.Errorf("slot %d: %v", slot, err)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		const slots, limit = 16, 3
+		release := make(chan struct{})
+		var begun atomic.Int64
+		pool := inProcess(t, slots, limit, func(worker.Job) (worker.Result, error) {
+			begun.Add(1)
+			<-release
+			return worker.Result{}, nil
 		})
-	}
-	for range limit { // they run at the same time
-		<-begun
-	}
-	for range slots - limit { // and then one begins for each that ends
-		release <- struct{}{}
-		<-begun
-	}
-	close(release)
-	callers.Wait()
-	if most.Load() != limit {
-		t.Errorf("got %d jobs at a time, want %d", most.Load(), limit)
-	}
+		var callers sync.WaitGroup
+		for slot := range slots {
+			callers.Go(func() {
+				if _, err := pool.Run(slot, worker.Job{}); err != nil {
+					t.Errorf("slot %d: %v", slot, err)
+				}
+			})
+		}
+		for ended := range slots - limit + 1 {
+			synctest.Wait()
+			if got := begun.Load() - int64(ended); got != limit {
+				t.Errorf("after %d jobs: got %d at a time, want %d", ended, got, limit)
+			}
+			release <- struct{}{}
+		}
+		close(release)
+		callers.Wait()
+	})
 }
 
 func TestSlotIsNeverShared(t *testing.T) {

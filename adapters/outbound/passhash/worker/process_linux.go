@@ -59,15 +59,24 @@ func restrain(nice int) error {
 	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
-// lowerPriority sets the nice value of all threads: on Linux PRIO_PROCESS means one
-// thread, and new ones inherit from their creator. A thread that is being made
-// during the call can miss it, so it is repeated with each job.
+// lowerPriority raises the nice value of all threads to at least nice: on Linux
+// PRIO_PROCESS means one thread, and new ones inherit from their creator. A thread
+// that is being made during the call can miss it, so it is repeated with each job.
 func lowerPriority(nice int) error {
 	if unix.Getpgrp() != os.Getpid() {
 		return fmt.Errorf("process %d does not lead its process group, others would be lowered too", os.Getpid())
 	}
-	return unix.Setpriority(unix.PRIO_PGRP, 0, nice)
+	// The service may have a low priority itself. What the system call returns is 20 less
+	// the nice value (getpriority(2)).
+	reversed, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Setpriority(unix.PRIO_PGRP, 0, max(nice, niceRange-reversed))
 }
+
+// niceRange turns what getpriority returns into a nice value.
+const niceRange = 20
 
 // stopped reports whether the child was stopped by a signal. It asks as the parent
 // (waitid(2)), because /proc may hide a process that is not dumpable.
@@ -77,4 +86,4 @@ func stopped(pid int) bool {
 	return err == nil && info.Signo == int32(unix.SIGCHLD)
 }
 
-func setNonblock(fd uintptr) error { return unix.SetNonblock(int(fd), true) } //nolint:gosec // descriptors are small
+func setNonblock(fd uintptr) error { return unix.SetNonblock(int(fd), true) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ func TestWhatAChildIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Close(fd) }()
+	ours := stat(t, "/proc/self/stat", 19)
 	pool := newPool(t, 1, nil)
 	answer, err := pool.Run(0, worker.Job{Settings: "facts"})
 	if err != nil {
@@ -64,11 +66,12 @@ func TestWhatAChildIs(t *testing.T) {
 	if !slices.Equal(got.Pipes, []int{0, 1}) || !slices.Equal(got.Others, []int{2}) {
 		t.Errorf("got pipes %v and other files %v, want 0 and 1, and 2", got.Pipes, got.Others)
 	}
-	checkThreads(t, got.PID)
+	checkThreads(t, got.PID, ours)
 }
 
-// checkThreads holds every thread of a child to its low priority and rights.
-func checkThreads(t *testing.T, pid int) {
+// checkThreads holds every thread of a child to its low priority and rights, and those
+// of this process to the nice value they had.
+func checkThreads(t *testing.T, pid int, ours string) {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*")
 	if err != nil || len(tasks) < 2 {
@@ -88,8 +91,8 @@ func checkThreads(t *testing.T, pid int) {
 	}
 	for _, task := range self { // a thread may be gone by now
 		if data, err := os.ReadFile(task + "/stat"); err == nil && len(data) > 0 {
-			if nice := stat(t, task+"/stat", 19); nice == "19" {
-				t.Errorf("%s: a thread of the service has the children's priority", task)
+			if nice := stat(t, task+"/stat", 19); nice != ours {
+				t.Errorf("%s: a thread of the service has the nice value %s, want %s", task, nice, ours)
 			}
 		}
 	}
@@ -108,9 +111,7 @@ func child(t *testing.T, args ...string) (cmd *exec.Cmd, in io.WriteCloser, out 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	startFromItsThread(t, cmd)
 	out = bufio.NewReader(stdout)
 	want, err := worker.HelloFrame("authserve hash-worker 1")
 	if err != nil {
@@ -121,6 +122,22 @@ func child(t *testing.T, args ...string) (cmd *exec.Cmd, in io.WriteCloser, out 
 		t.Fatalf("got the greeting %q, %v; want %q", got, err, want)
 	}
 	return cmd, in, out
+}
+
+// startFromItsThread starts cmd from a thread that lives as long as t: a child is
+// killed when the thread dies that started it.
+func startFromItsThread(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	started, end := make(chan error), make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	go func() {
+		runtime.LockOSThread()
+		started <- cmd.Start()
+		<-end
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
 }
 
 func send(t *testing.T, in io.Writer, id uint64, job worker.Job) {
@@ -287,7 +304,7 @@ func TestClose(t *testing.T) {
 func TestCloseAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 10 {
-		pool, err := worker.New(worker.Config{Isolation: worker.Auto, Slots: 4, Compute: compute})
+		pool, err := worker.New(worker.Config{Isolation: worker.Auto, Slots: 4, Compute: compute, Grace: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
