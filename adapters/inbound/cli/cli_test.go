@@ -27,6 +27,7 @@ type calls struct {
 	account admin.NewAccount
 	err     error // for every action to return
 	health  string
+	warning string // what the warning of CheckConfig ends in
 }
 
 func (r *calls) actions() cli.Actions {
@@ -66,7 +67,7 @@ func (r *calls) actions() cli.Actions {
 		},
 		CheckConfig: func(_ context.Context, c cli.Config) (cli.ConfigReport, error) {
 			r.config = c
-			return cli.ConfigReport{YAML: []byte("env: development\n"), Warnings: []string{"mind the gap"}}, r.err
+			return cli.ConfigReport{YAML: []byte("env: development\n"), Warnings: []string{"mind the gap" + r.warning}}, r.err
 		},
 		HealthURL: func(_ context.Context, c cli.Config) (string, error) {
 			r.config = c

@@ -52,7 +52,7 @@ behind the variable's name. Every command accepts these flags:
 func checkConfig(c *cobra.Command, a Actions, given *Config) (ConfigReport, error) {
 	report, err := a.CheckConfig(c.Context(), *given)
 	for _, w := range report.Warnings {
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "warning: %s\n", w)
+		_, _ = c.ErrOrStderr().Write(printable([]byte("warning: " + w + "\n")))
 	}
 	return report, err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,31 +38,39 @@ func action(f func(c *cobra.Command, args []string) error) func(*cobra.Command, 
 	}
 }
 
-// report tells what went wrong and returns the exit code.
+// report tells what went wrong and returns the exit code. What it tells holds texts
+// of files, of their names and of other programs.
 func report(w io.Writer, c *cobra.Command, err error) int {
+	var text bytes.Buffer
+	code := describe(&text, c, err)
+	_, _ = w.Write(printable(text.Bytes()))
+	return code
+}
+
+func describe(w *bytes.Buffer, c *cobra.Command, err error) int {
 	var failed failure
 	if !errors.As(err, &failed) {
-		_, _ = fmt.Fprintf(w, "authserve: %v\nRun '%s --help' for usage.\n", err, c.CommandPath())
+		fmt.Fprintf(w, "authserve: %v\nRun '%s --help' for usage.\n", err, c.CommandPath())
 		return ExitUsage
 	}
 	var known *domain.Error
 	var refused rowsRefused
 	switch {
 	case errors.As(err, &refused):
-		_, _ = fmt.Fprintf(w, "authserve: %v\n", refused)
+		fmt.Fprintf(w, "authserve: %v\n", refused)
 		return ExitRefused
 	case errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(w, "authserve: interrupted")
+		fmt.Fprintln(w, "authserve: interrupted")
 	case errors.As(err, &known):
-		_, _ = fmt.Fprintf(w, "authserve: %s\n", known.Message)
+		fmt.Fprintf(w, "authserve: %s\n", known.Message)
 		for _, f := range known.Fields {
-			_, _ = fmt.Fprintf(w, "  %s: %s\n", f.Field, f.Message)
+			fmt.Fprintf(w, "  %s: %s\n", f.Field, f.Message)
 		}
 		if cause := known.Unwrap(); cause != nil {
-			_, _ = fmt.Fprintf(w, "  cause: %v\n", cause)
+			fmt.Fprintf(w, "  cause: %v\n", cause)
 		}
 	default:
-		_, _ = fmt.Fprintf(w, "authserve: %v\n", failed.error)
+		fmt.Fprintf(w, "authserve: %v\n", failed.error)
 	}
 	return ExitFailure
 }

@@ -66,7 +66,7 @@ The exit code is 3 when all was done and rows were refused.`,
 	set.StringVar(&flags.format, "format", "", "`format` of the file: jsonl, csv or sqlite (required)")
 	set.StringVar(&flags.table, "table", "users", "`name` of the table or view in an SQLite database")
 	set.BoolVar(&flags.dryRun, "dry-run", false, "check everything and write nothing into the database")
-	set.StringVar(&flags.refused, "refused", "", "`file` for the refused rows, which is overwritten (default: standard error)")
+	set.StringVar(&flags.refused, "refused", "", "`file` for the refused rows, which replace those of an earlier import (default: standard error)")
 	addJSON(c, &flags.asJSON)
 	return c
 }
@@ -80,20 +80,29 @@ func (f importFlags) source(c *cobra.Command, path string) (userfile.Source, err
 		return s, usagef("--table is for --format sqlite")
 	case s.Format == userfile.SQLite && path == "-":
 		return s, usagef("an SQLite database cannot be read from standard input: give its file")
-	case f.refused != "" && sameFile(f.refused, path):
+	case overwritten(s, f.refused):
 		return s, usagef("--refused would overwrite the file to import")
 	default:
 		return s, nil
 	}
 }
 
-func sameFile(a, b string) bool {
-	first, err := os.Stat(a)
-	if err != nil {
+// overwritten says whether writing to path, which may be empty, would destroy s.
+func overwritten(s userfile.Source, path string) bool {
+	written, err := os.Stat(path)
+	if err != nil || !written.Mode().IsRegular() { // nothing of a device is lost
 		return false
 	}
-	second, err := os.Stat(b)
-	return err == nil && os.SameFile(first, second)
+	stat := func() (os.FileInfo, error) { return os.Stat(s.Path) }
+	if s.Path == "-" {
+		file, ok := s.Stdin.(*os.File)
+		if !ok {
+			return false
+		}
+		stat = file.Stat
+	}
+	read, err := stat()
+	return err == nil && os.SameFile(written, read)
 }
 
 func importUsers(c *cobra.Command, a Actions, given Config, source userfile.Source, flags importFlags) (err error) {
@@ -117,7 +126,7 @@ func importUsers(c *cobra.Command, a Actions, given Config, source userfile.Sour
 		},
 	})
 	progress.end()
-	if closeErr := refused.close(); err == nil {
+	if closeErr := refused.close(err == nil); err == nil {
 		err = closeErr
 	}
 	if err != nil && report.Rows == 0 && !errors.Is(err, context.Canceled) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -60,10 +61,15 @@ func (i *importer) run(_ context.Context, c cli.Config, rows iter.Seq2[account.I
 
 func runImport(t *testing.T, i *importer, stdin string, args ...string) result {
 	t.Helper()
+	return runImportFrom(t, i, strings.NewReader(stdin), args...)
+}
+
+func runImportFrom(t *testing.T, i *importer, stdin io.Reader, args ...string) result {
+	t.Helper()
 	actions := (&calls{}).actions()
 	actions.ImportUsers = i.run
 	var stdout, stderr bytes.Buffer
-	code := cli.Run(t.Context(), actions, cli.Streams{In: strings.NewReader(stdin), Out: &stdout, Err: &stderr}, append([]string{"user", "import"}, args...))
+	code := cli.Run(t.Context(), actions, cli.Streams{In: stdin, Out: &stdout, Err: &stderr}, append([]string{"user", "import"}, args...))
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -126,7 +132,7 @@ func TestUserImportAsJSON(t *testing.T) {
 func TestRefusedRowsGoIntoTheirFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "refused.jsonl")
-	if err := os.WriteFile(path, []byte("of an earlier run, and longer than what comes now: "+strings.Repeat("x", 1000)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"line":1} of an earlier run, and longer than what comes now: `+strings.Repeat("x", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	written := 0

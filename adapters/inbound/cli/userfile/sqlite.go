@@ -40,7 +40,7 @@ func (f *File) openSQLite(ctx context.Context, s Source) error {
 	}
 	f.rows = func(yield func(account.ImportRow, error) bool) {
 		if stopped, err := table(ctx, db, s.Table, columns, yield); err != nil && !stopped {
-			yield(account.ImportRow{}, explainSQLite(err))
+			yield(account.ImportRow{}, err)
 		}
 	}
 	return nil
@@ -93,22 +93,27 @@ func texts(ctx context.Context, db *sql.DB, query string, args ...any) (list []s
 func table(ctx context.Context, db *sql.DB, name string, columns []column, yield func(account.ImportRow, error) bool) (stopped bool, err error) {
 	rows, err := db.QueryContext(ctx, selectFrom(name, columns))
 	if err != nil {
-		return false, err
+		return false, explainSQLite(err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	cells, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
 	for i := range cells {
 		targets[i] = &cells[i]
 	}
-	for number := 1; rows.Next(); number++ {
+	number := 0
+	for rows.Next() {
+		number++
 		if err := rows.Scan(targets...); err != nil {
-			return false, err
+			return false, fmt.Errorf("row %d: %w", number, err)
 		}
 		if !yield(tableRow(number, columns, cells)) {
 			return true, nil
 		}
 	}
-	return false, rows.Err()
+	if err := rows.Err(); err != nil {
+		return false, fmt.Errorf("after row %d: %w", number, explainSQLite(err))
+	}
+	return false, nil
 }
 
 // selectFrom reads every column as text: the driver would make dates and booleans
@@ -148,10 +153,16 @@ func explainSQLite(err error) error {
 		return fmt.Errorf("%w (a database in WAL mode, or one that a program left unfinished, needs a directory that may be written to: read a copy)", err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("%w (another program writes to it: stop that, or read a copy)", err)
+	case sqlite3.ErrTooBig:
+		return fmt.Errorf("a value is longer than 1 MiB, the limit for what is read: %w (shorten it, or leave the row out)", err)
 	default:
 		return err
 	}
 }
+
+// maxValue bounds a value or a row that SQLite makes, in bytes. It takes the memory
+// at once, and a view of a few words can ask for a billion bytes.
+const maxValue = 1 << 20
 
 // readOnly connects to a file that another program owns.
 type readOnly struct{ path string }
@@ -167,9 +178,11 @@ func (c readOnly) Connect(context.Context) (driver.Conn, error) {
 
 // Driver implements driver.Connector. What is in the schema, such as the functions
 // that a view calls, is not ours and gets no trust
-// (https://sqlite.org/security.html section 1.1).
+// (https://sqlite.org/security.html section 1.1, https://sqlite.org/limits.html
+// section 1).
 func (readOnly) Driver() driver.Driver {
 	return &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+		c.SetLimit(sqlite3.SQLITE_LIMIT_LENGTH, maxValue)
 		_, err := c.Exec("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON", nil)
 		return err
 	}}

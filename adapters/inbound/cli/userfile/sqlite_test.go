@@ -155,3 +155,29 @@ func TestAViewMayNotReachOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestSQLiteValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	const blob = `zeroblob(2 * 1024 * 1024)`
+	path := newDatabase(t, `CREATE TABLE users (email, avatar, password)`,
+		`INSERT INTO users VALUES ('a@b.c', NULL, 'x'), ('b@b.c', NULL, `+blob+`), ('c@b.c', NULL, 'x')`,
+		`CREATE TABLE pictured (email, avatar, password)`,
+		`INSERT INTO pictured VALUES ('a@b.c', `+blob+`, 'x'), ('b@b.c', `+blob+`, 'x')`,
+		`CREATE VIEW made AS SELECT 'a@b.c' AS email, `+blob+` AS password`)
+	for table, want := range map[string]struct {
+		rows int
+		err  string // a part; empty: none
+	}{
+		"users":    {1, "after row 1: a value is longer than 1 MiB"},
+		"pictured": {2, ""}, // what is not read may be of any length
+		"made":     {0, "a value is longer than 1 MiB"},
+	} {
+		got := readAll(t, open(t, userfile.Source{Format: userfile.SQLite, Path: path, Table: table}))
+		if len(got.rows) != want.rows || len(got.faults) != 0 || (got.err == nil) != (want.err == "") {
+			t.Errorf("%s: %d rows, faults %q, %v; want %d rows and %q", table, len(got.rows), got.faults, got.err, want.rows, want.err)
+		}
+		if got.err != nil && !strings.Contains(got.err.Error(), want.err) {
+			t.Errorf("%s: %v; want %q in it", table, got.err, want.err)
+		}
+	}
+}
