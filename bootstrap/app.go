@@ -88,6 +88,9 @@ func New(opts ...Option) (*App, error) {
 	if err := o.config.check(); err != nil {
 		return nil, err
 	}
+	if cfg := o.config; cfg.Password.Isolation == IsolationProcess && !o.hashWorkers && o.hasher == nil {
+		return nil, Faults{cfg.Fault("password.isolation", "is process, and this program does not call bootstrap.HashWorkers")}
+	}
 	dir, err := openDataDir(o.config.DataDir)
 	if err != nil {
 		return nil, err

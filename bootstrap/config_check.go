@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -98,8 +99,12 @@ func (r *rules) listeners() {
 // hashing holds the circuit of the hasher against its queue, which refuses better.
 func (r *rules) hashing() {
 	p := r.cfg.Password
-	if most := r.cfg.Guard.Hash.MaxConcurrent; most < p.Queue+p.Workers {
-		r.strict("guard.hash.max_concurrent", "(%d) must be at least password.queue and password.workers together (%d)", most, p.Queue+p.Workers)
+	workers := p.Workers
+	if workers == 0 {
+		workers = runtime.NumCPU() // never more
+	}
+	if most := r.cfg.Guard.Hash.MaxConcurrent; most < p.Queue+workers {
+		r.strict("guard.hash.max_concurrent", "(%d) must be at least password.queue and password.workers together (%d)", most, p.Queue+workers)
 	}
 }
 

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"go.uber.org/fx"
 
+	"authserve/adapters/outbound/passhash"
 	"authserve/core/account"
 	"authserve/core/admin"
 	"authserve/core/delivery"
@@ -24,7 +25,7 @@ func coreModule() fx.Option {
 
 func passwordPolicy(cfg Config) domain.PasswordPolicy {
 	policy := domain.PasswordPolicy{MinLength: cfg.Password.MinLength, Context: cfg.Password.ContextWords}
-	if cfg.Password.Algorithm == "bcrypt" && !cfg.Password.Pepper { // the HMAC is short enough
+	if cfg.Password.Algorithm == passhash.Bcrypt && !cfg.Password.Pepper { // the HMAC is short enough
 		policy.MaxBytes = domain.MaxBcryptBytes
 	}
 	return policy

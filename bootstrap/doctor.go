@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 	"authserve/ports"
 )
 
-// doctor looks at everything that can be looked at without changing anything.
+// doctor looks at the configuration and at password hashing, and changes nothing.
 func doctor(ctx context.Context, c cli.Config) []cli.Check {
 	cfg, err := load(c)
 	if err != nil {
@@ -56,7 +57,7 @@ func checkHashing(ctx context.Context, cfg Config) cli.Check {
 		check.Facts = append(check.Facts, err.Error())
 		return check
 	}
-	plan := hashPlan(cfg)
+	plan := hashPlan(cfg, true)
 	check.Facts = append(check.Facts, plan.Why...)
 	pool, err := newHashRunner(cfg, plan, true, noop.NewMeterProvider(), worker.Events{}) //nolint:contextcheck // the pool outlives the call, and counts for nobody
 	if err != nil {
@@ -66,8 +67,12 @@ func checkHashing(ctx context.Context, cfg Config) cli.Check {
 	if err := pool.Settle(ctx); err != nil {
 		return failed(err)
 	}
-	slots := hashSlots(cfg, plan, true)
-	engine, err := passhash.New(hashConfig(cfg.Password, slots), passhash.Deps{
+	state := pool.State()
+	slots := plan.Workers
+	if state.Isolation == worker.None {
+		slots = plan.InProcess
+	}
+	engine, err := passhash.New(hashConfig(cfg.Password, slots), passhash.Deps{ //nolint:contextcheck // as above
 		Runner: pool, Random: system.Random{}, Clock: system.Clock{}, Sealer: noPepper{}, Meters: noop.NewMeterProvider(),
 	})
 	if err != nil {
@@ -78,7 +83,6 @@ func checkHashing(ctx context.Context, cfg Config) cli.Check {
 	if err != nil {
 		return failed(err)
 	}
-	state := pool.State()
 	check.Facts = append(check.Facts, state.Why)
 	describe(&check, cfg, plan, state, slots, took)
 	return check
@@ -86,18 +90,20 @@ func checkHashing(ctx context.Context, cfg Config) cli.Check {
 
 // describe says what was found, and what to do about it.
 func describe(check *cli.Check, cfg Config, plan sizing.Plan, state worker.State, slots int, took time.Duration) {
-	where := fmt.Sprintf("%d worker processes at nice %d", slots, cfg.Password.Nice)
+	where, bound := fmt.Sprintf("%d at a time in processes at nice %d", slots, cfg.Password.Nice), "at most"
 	if state.Isolation == worker.None {
-		slots = plan.InProcess
-		where = fmt.Sprintf("%d at a time inside the service", slots)
+		where, bound = fmt.Sprintf("%d at a time inside the service", slots), "about"
 	}
-	settings, cost := hashSettings(cfg.Password)
-	check.Summary = where + ", " + settings
-	memory := hashMemory(slots, cost)
+	settings, err := hashConfig(cfg.Password, slots).Settings()
+	if err != nil {
+		return // the engine has told
+	}
+	check.Summary = fmt.Sprintf("%s, %s", where, settings)
+	memory := hashMemory(slots, settings.Memory())
 	check.Facts = append(check.Facts,
 		fmt.Sprintf("One hash took %d ms with all workers busy: about %.0f logins a second.", took.Milliseconds(), float64(slots)/took.Seconds()),
 		fmt.Sprintf("At most %d more wait; those that would wait past their deadline are refused at once.", cfg.Password.Queue),
-		fmt.Sprintf("Memory for hashes: at most %d MiB.", memory>>20),
+		fmt.Sprintf("Memory for hashes: %s %d MiB.", bound, memory>>20),
 	)
 	advise := func(format string, args ...any) {
 		check.Status, check.Advice = cli.CheckWarn, fmt.Sprintf(format, args...)
@@ -105,6 +111,8 @@ func describe(check *cli.Check, cfg Config, plan sizing.Plan, state worker.State
 	switch {
 	case plan.Memory > 0 && memory > plan.Memory/2:
 		advise("That is more than half of the control group's %d MiB: raise its memory limit, or lower password.workers.", plan.Memory>>20)
+	case state.Isolation == worker.None && runtime.GOOS != "linux":
+		advise("A storm of logins will slow other requests. In production run the service on Linux.")
 	case state.Isolation == worker.None && cfg.Password.Isolation == IsolationAuto:
 		advise("A storm of logins will slow other requests. Let the service start child processes, or set password.isolation to none to silence this.")
 	case took > time.Second:
@@ -141,15 +149,6 @@ func timeHashes(ctx context.Context, hasher ports.Hasher, workers int) (time.Dur
 	begun := clock.Now()
 	err := once(each)
 	return clock.Now().Sub(begun) / each, err
-}
-
-// hashSettings are the configured settings in words, and the memory that one hash
-// takes, in bytes.
-func hashSettings(p PasswordConfig) (words string, memory int64) {
-	if p.Algorithm == passhash.Bcrypt {
-		return fmt.Sprintf("bcrypt with cost %d", p.BcryptCost), 0
-	}
-	return fmt.Sprintf("argon2id with %d KiB, %d passes, %d lanes", p.Argon2MemoryKiB, p.Argon2Time, p.Argon2Parallelism), int64(p.Argon2MemoryKiB) << 10
 }
 
 // noPepper is a keyring for measuring: the time of an HMAC is nothing beside a hash.

@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/fx"
 
+	"authserve/adapters/inbound/cli"
 	"authserve/adapters/inbound/httpkit"
+	"authserve/adapters/outbound/passhash"
+	"authserve/adapters/outbound/passhash/sizing"
+	"authserve/adapters/outbound/passhash/worker"
+	"authserve/core/domain"
 	"authserve/ports"
 )
 
@@ -52,3 +58,27 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 
 // LoseListener lets the service see a listener end by itself.
 func (a *App) LoseListener(err error) { a.service.watch(func() error { return err }) }
+
+// Doctor is the command's action for one configuration file.
+func Doctor(ctx context.Context, file string) []cli.Check { return doctor(ctx, cli.Config{File: file}) }
+
+// Describe words what was found.
+func Describe(cfg Config, plan sizing.Plan, isolation worker.Isolation, slots int, took time.Duration) cli.Check {
+	check := cli.Check{Status: cli.CheckOK}
+	describe(&check, cfg, plan, worker.State{Isolation: isolation}, slots, took)
+	return check
+}
+
+// TimeHashes is what one hash takes while so many workers are busy.
+func TimeHashes(ctx context.Context, h ports.Hasher, workers int) (time.Duration, error) {
+	return timeHashes(ctx, h, workers)
+}
+
+// EngineConfig is what the password engine is told.
+func EngineConfig(p PasswordConfig, slots int) passhash.Config { return hashConfig(p, slots) }
+
+// HashPlan is the plan for this machine.
+func HashPlan(cfg Config, children bool) sizing.Plan { return hashPlan(cfg, children) }
+
+// PasswordPolicy is the policy for new passwords.
+func PasswordPolicy(cfg Config) domain.PasswordPolicy { return passwordPolicy(cfg) }

@@ -43,11 +43,16 @@ func hashWorker(args []string, in io.Reader, out io.Writer) (code int, is bool) 
 // newEngine makes the password engine. Its children start at once and are not waited
 // for, unless the configuration insists on them.
 func newEngine(cfg Config, o options, deps passhash.Deps, logger *zap.Logger, opened *closers) (*passhash.Engine, error) {
-	plan := hashPlan(cfg)
+	plan := hashPlan(cfg, o.hashWorkers)
 	runner, err := newHashRunner(cfg, plan, o.hashWorkers, deps.Meters, worker.Events{
-		Ended: func(_, pid int, reason worker.Reason) {
-			if reason != worker.Closed {
-				logger.Warn("a worker process for password hashes ended", zap.Int("pid", pid), zap.String("reason", string(reason)))
+		Ended: func(_, pid int, reason worker.Reason, cause error) {
+			fields := []zap.Field{zap.Int("pid", pid), zap.String("reason", string(reason)), zap.Error(cause)}
+			switch reason {
+			case worker.Closed:
+			case worker.NoStart, worker.NoGreeting:
+				logger.Warn("no worker process can be started: password hashes run inside the service", fields...)
+			default:
+				logger.Warn("a worker process for password hashes ended", fields...)
 			}
 		},
 	})
@@ -55,21 +60,34 @@ func newEngine(cfg Config, o options, deps passhash.Deps, logger *zap.Logger, op
 		return nil, err
 	}
 	deps.Runner = runner
-	slots := hashSlots(cfg, plan, o.hashWorkers)
-	engine, err := passhash.New(hashConfig(cfg.Password, slots), deps)
+	engineConfig := hashConfig(cfg.Password, plan.Workers)
+	engine, err := passhash.New(engineConfig, deps)
 	if err != nil {
 		runner.Close()
 		return nil, err
 	}
 	opened.add(func() error { engine.Close(); return nil })
-	words, _ := hashSettings(cfg.Password)
-	logger.Info("password hashing", zap.String("settings", words), zap.String("isolation", string(hashIsolation(cfg, o.hashWorkers))),
-		zap.Int("workers", slots), zap.Int("queue", cfg.Password.Queue), zap.Strings("why", plan.Why))
+	settings, _ := engineConfig.Settings() // New has taken them
+	logger.Info("password hashing", zap.Stringer("settings", settings), zap.String("isolation", string(hashIsolation(cfg, o.hashWorkers))),
+		zap.Int("workers", plan.Workers), zap.Int("queue", cfg.Password.Queue), zap.Strings("why", plan.Why))
 	return engine, nil
 }
 
-func hashPlan(cfg Config) sizing.Plan {
-	return sizing.Make(os.DirFS("/"), runtime.NumCPU(), cfg.Password.Workers)
+// hashPlan is how many hashes run at a time. Without children the workers are those
+// inside the service.
+func hashPlan(cfg Config, children bool) sizing.Plan {
+	var memory int64
+	if settings, err := hashConfig(cfg.Password, 0).Settings(); err == nil { // otherwise nothing will run
+		memory = settings.Memory()
+	}
+	plan := sizing.Make(os.DirFS("/"), runtime.NumCPU(), cfg.Password.Workers, hashMemory(1, memory))
+	if hashIsolation(cfg, children) == worker.None {
+		if cfg.Password.Workers == 0 {
+			plan.Workers = plan.InProcess
+		}
+		plan.InProcess = plan.Workers
+	}
+	return plan
 }
 
 // hashIsolation is what is configured, as far as this program can do it.
@@ -80,18 +98,10 @@ func hashIsolation(cfg Config, children bool) worker.Isolation {
 	return worker.Isolation(cfg.Password.Isolation)
 }
 
-// hashSlots is how many hashes run at a time.
-func hashSlots(cfg Config, plan sizing.Plan, children bool) int {
-	if hashIsolation(cfg, children) == worker.None {
-		return plan.InProcess
-	}
-	return plan.Workers
-}
-
 func newHashRunner(cfg Config, plan sizing.Plan, children bool, meters metric.MeterProvider, events worker.Events) (*worker.Pool, error) {
 	return passhash.NewWorkers(worker.Config{
 		Isolation: hashIsolation(cfg, children),
-		Slots:     hashSlots(cfg, plan, children),
+		Slots:     plan.Workers,
 		InProcess: plan.InProcess,
 		Nice:      cfg.Password.Nice,
 		Events:    events,

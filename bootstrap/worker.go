@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -28,29 +29,42 @@ func workerModule() fx.Option {
 	return fx.Module("worker", fx.Provide(newWorker))
 }
 
-func newWorker(cfg Config, clock ports.Clock, logger *zap.Logger, tracers trace.TracerProvider, meters metric.MeterProvider, d deliverer, relay *delivery.Relay, keep *upkeep.Service, logins *login.Service) (*worker.Runner, error) {
-	upkeepTask := worker.Task{Name: "upkeep", Every: cfg.Upkeep.Interval, Run: func(ctx context.Context) error {
-		report, err := keep.Run(ctx)
+type workerParams struct {
+	fx.In
+	Config    Config
+	Clock     ports.Clock
+	Logger    *zap.Logger
+	Tracers   trace.TracerProvider
+	Meters    metric.MeterProvider
+	Deliverer deliverer
+	Relay     *delivery.Relay
+	Upkeep    *upkeep.Service
+	Logins    *login.Service
+}
+
+func newWorker(p workerParams) (*worker.Runner, error) {
+	upkeepTask := worker.Task{Name: "upkeep", Every: p.Config.Upkeep.Interval, Run: func(ctx context.Context) error {
+		report, err := p.Upkeep.Run(ctx)
 		if report != (upkeep.Report{}) {
-			logger.Info("upkeep", zap.Int("sessions", report.Sessions), zap.Int("messages", report.Messages),
+			p.Logger.Info("upkeep", zap.Int("sessions", report.Sessions), zap.Int("messages", report.Messages),
 				zap.Int("idempotency_records", report.IdempotencyRecords), zap.Bool("key_rotated", report.KeyRotated))
 		}
 		return err
 	}}
 	deliveryTask := worker.Task{Name: "delivery", Every: deliveryInterval, Run: func(ctx context.Context) error {
-		report, err := relay.Deliver(ctx)
+		report, err := p.Relay.Deliver(ctx)
 		if report.Abandoned > 0 {
-			logger.Warn("mail abandoned", zap.Int("messages", report.Abandoned), zap.Error(err))
+			p.Logger.Warn("mail abandoned", zap.Int("messages", report.Abandoned), zap.Error(err))
 		}
-		if report.Sent > 0 && d.mailbox != nil {
-			logger.Info("mail caught by the developer mailbox", zap.Int("messages", report.Sent), zap.String("path", "/dev/mail"))
+		if report.Sent > 0 && p.Deliverer.mailbox != nil {
+			p.Logger.Info("mail caught by the developer mailbox", zap.Int("messages", report.Sent), zap.String("path", "/dev/mail"))
 		}
 		return err
 	}}
-	rehashTask := worker.Task{Name: "rehash", Every: rehashInterval, Run: func(ctx context.Context) error {
-		_, err := logins.Rehash(ctx)
-		return err
+	rehashTask := worker.Task{Name: "rehash", Every: rehashInterval, Due: p.Logins.IsBehind, Run: func(ctx context.Context) error {
+		_, err := p.Logins.Rehash(ctx)
+		return errors.Join(p.Logins.RefreshMix(ctx), err)
 	}}
-	mixTask := worker.Task{Name: "hash_mix", Every: mixInterval, Run: logins.LearnMix}
-	return worker.New(clock, logger, tracers, meters, upkeepTask, deliveryTask, rehashTask, mixTask)
+	mixTask := worker.Task{Name: "hash_mix", Every: mixInterval, Run: p.Logins.LearnMix}
+	return worker.New(p.Clock, p.Logger, p.Tracers, p.Meters, upkeepTask, deliveryTask, rehashTask, mixTask)
 }

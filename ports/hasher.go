@@ -12,7 +12,9 @@ import (
 // concurrent use.
 type Hasher interface {
 	// Hash hashes with the present settings and a fresh salt. Errors:
-	// ErrOverloaded when its turn comes too late, ErrUnavailable.
+	// ErrOverloaded when its turn comes too late, ErrUnavailable, KindInvalid when
+	// the present algorithm does not read that many bytes, KindInternal when the
+	// keyring lacks its own active key.
 	Hash(ctx context.Context, p domain.Password) (domain.PasswordHash, error)
 	// Rehash is Hash at the lowest precedence: it begins when nothing else waits.
 	Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error)

@@ -20,7 +20,7 @@ import (
 // newEngine makes the product's engine in this process, with children of this very
 // program as its workers (see main), as many as the service takes.
 func newEngine(a algorithm) (*passhash.Engine, error) {
-	plan := sizing.Make(os.DirFS("/"), runtime.NumCPU(), 0)
+	plan := sizing.Make(os.DirFS("/"), runtime.NumCPU(), 0, 0)
 	meters := noop.NewMeterProvider()
 	runner, err := passhash.NewWorkers(worker.Config{
 		Isolation: worker.Process, Slots: plan.Workers, InProcess: plan.InProcess, Nice: lowestPriority,

@@ -53,12 +53,14 @@ func awaitWorkers(t *testing.T, pid int, want func(n int) bool) []int {
 // await looks until is holds: processes of others give no signal.
 func await(t *testing.T, is func() bool) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
 	for !is() {
 		select {
 		case <-look.C:
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatal("it never came about")
 		}
 	}

@@ -57,6 +57,18 @@ func isCommon(folded string) bool {
 	}
 }
 
+// isMonotonous reports a password of so few different characters that it is typed by
+// holding a key or two, such as a row of spaces (NIST SP 800-63B-4 appendix A.3 on
+// repetitive ones).
+func isMonotonous(folded string) bool {
+	const fewest = 5
+	different := map[rune]bool{}
+	for _, r := range folded {
+		different[r] = true
+	}
+	return len(different) < fewest
+}
+
 // inCommonList is a binary search over the bytes of the list.
 func inCommonList(folded string) bool {
 	for low, high := 0, len(commonPasswords); low < high; { // both at the start of a line

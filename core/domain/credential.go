@@ -96,6 +96,8 @@ func NewPassword(raw string, policy PasswordPolicy, own ...string) (Password, er
 		return fault(CodeTooCommon, "The password is one of the most common passwords, or one with little more than digits or punctuation at its end.")
 	case isContextual(folded, slices.Concat([]string{serviceName}, policy.Context, own)):
 		return fault(CodeContainsContext, "The password is little more than the name of the service, or the e-mail address, username or display name of the account.")
+	case isMonotonous(folded):
+		return fault(CodeTooCommon, "The password is made of fewer than 5 different characters.")
 	}
 	return Password{normal: NewSecret(normal), raw: NewSecret(raw)}, nil
 }

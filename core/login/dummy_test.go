@@ -3,13 +3,13 @@ package login_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"authserve/bootstrap/world"
 	"authserve/core/domain"
 	"authserve/core/login"
-	"authserve/core/session"
 	"authserve/ports"
 	"authserve/ports/fake"
 )
@@ -38,8 +38,7 @@ func (h *watched) last() string {
 func watchedLogins(t *testing.T, w *world.World) (*login.Service, *watched) {
 	t.Helper()
 	h := &watched{Hasher: w.Hasher}
-	sessions := session.New(w.Store, w.Tokens, w.Sealer, w.Clock, w.IDs, w.Random, session.Config{})
-	return login.New(w.Store, h, sessions, w.Sealer, w.Clock, w.IDs), h
+	return loginsWith(w, h), h
 }
 
 func fail(t *testing.T, logins *login.Service, identifier string) {
@@ -128,5 +127,87 @@ func TestMixThatCannotBeReadIsTold(t *testing.T) {
 	store.FailView(ports.ErrUnsupported)
 	if err := w.Logins.LearnMix(t.Context()); err != nil {
 		t.Errorf("a store that cannot count: %v; want the present settings and no error", err)
+	}
+}
+
+// While imported hashes are replaced and accounts come, an unknown identifier must
+// change its cost at most once, from an old setting to the present one, as an account does.
+func TestDummyOfAnIdentifierChangesAtMostOnce(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	var ids []domain.ID
+	for i := range 40 {
+		a := w.Register(t, fmt.Sprintf("user%d@example.com", i))
+		replace(t, w, a.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret("$import$fake$7$salt$digest") })
+		ids = append(ids, a.ID)
+	}
+	logins, hasher := watchedLogins(t, w)
+	changes := map[string]int{}
+	last := map[string]string{}
+	for round := range 20 {
+		// One registration and one login of an imported account between two readings.
+		w.Register(t, fmt.Sprintf("new%d@example.com", round))
+		replace(t, w, ids[round], func(c *domain.Credential) { c.Hash = domain.NewSecret("$fake$1$salt$digest") })
+		if err := logins.LearnMix(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 50 {
+			who := fmt.Sprintf("nobody%d@example.com", i)
+			fail(t, logins, who)
+			if got := hasher.last(); last[who] != "" && last[who] != got {
+				changes[who]++
+			}
+			last[who] = hasher.last()
+		}
+	}
+	worst, more := 0, 0
+	for _, n := range changes {
+		worst = max(worst, n)
+		if n > 1 {
+			more++
+		}
+	}
+	if worst > 1 {
+		t.Errorf("%d of 50 unknown identifiers changed their cost more than once, one %d times in 20 readings", more, worst)
+	}
+}
+
+func TestMixFollowsTheSettingsThatLoginsMeet(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	logins, hasher := watchedLogins(t, w)
+	if err := logins.LearnMix(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	imported := w.Register(t, email)
+	replace(t, w, imported.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret("$import$fake$7$salt$digest") })
+	fail(t, logins, email)
+	if err := logins.RefreshMix(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, logins, "nobody@example.com")
+	if got := hasher.last(); got != "$import$fake$7" {
+		t.Errorf("dummy of %q; want what the only account costs", got)
+	}
+}
+
+func TestSettingsThatCannotBeVerifiedAreNamedAndNotDrawn(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	for i := range 4 {
+		a := w.Register(t, fmt.Sprintf("user%d@example.com", i))
+		if i > 0 {
+			replace(t, w, a.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret("$pepper$gone$fake$1$salt$digest") })
+		}
+	}
+	logins, hasher := watchedLogins(t, w)
+	if err := logins.LearnMix(t.Context()); err == nil || !strings.Contains(err.Error(), "3 of $pepper$gone$fake$1") {
+		t.Errorf("error %v; want the settings named, and how many have them", err)
+	}
+	for i := range 20 {
+		fail(t, logins, fmt.Sprintf("nobody%d@example.com", i))
+		if got := hasher.last(); got != "$fake$1" {
+			t.Fatalf("dummy of %q", got)
+		}
 	}
 }

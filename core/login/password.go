@@ -20,8 +20,9 @@ type Service struct {
 	clock    ports.Clock
 	ids      ports.IDs
 
-	mix     atomic.Pointer[mix]
-	pending chan rehash
+	mix      atomic.Pointer[mix]
+	outdated atomic.Bool // a login met settings that mix lacks
+	pending  chan rehash
 }
 
 // New makes a service.
@@ -129,6 +130,7 @@ func (s *Service) find(ctx context.Context, given string) (domain.Account, domai
 			credential = domain.Credential{Hash: dummy}
 			return nil
 		}
+		s.meet(domain.SettingsOf(credential.Hash))
 		return err
 	})
 	return account, credential, err

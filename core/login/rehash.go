@@ -8,6 +8,9 @@ import (
 	"authserve/ports"
 )
 
+// IsBehind reports that Rehash or RefreshMix has something to do.
+func (s *Service) IsBehind() bool { return len(s.pending) > 0 || s.outdated.Load() }
+
 // maxPending bounds the passwords that wait in memory to be hashed anew.
 const maxPending = 64
 
@@ -54,6 +57,7 @@ func (s *Service) Rehash(ctx context.Context) (replaced int, err error) {
 			}
 			return replaced, errors.Join(errs...)
 		case errors.Is(err, ports.ErrStale): // changed, or replaced by a parallel login
+		case domain.KindOf(err) == domain.KindInvalid: // longer than the present algorithm reads: it stays as it is
 		default:
 			errs = append(errs, err)
 		}
@@ -61,14 +65,30 @@ func (s *Service) Rehash(ctx context.Context) (replaced int, err error) {
 	return replaced, errors.Join(errs...)
 }
 
+// isStored is ErrStale unless the account still has the hash that was checked.
+func (r rehash) isStored(ctx context.Context, tx ports.Tx) error {
+	stored, err := tx.Credentials().ByAccount(ctx, r.credential.AccountID)
+	if errors.Is(err, ports.ErrNotFound) || err == nil && stored.Hash.Reveal() != r.credential.Hash.Reveal() {
+		return ports.ErrStale
+	}
+	return err
+}
+
 // rehash replaces one hash on condition that it is still the one that was checked,
 // so it never undoes a password change.
 func (s *Service) rehash(ctx context.Context, r rehash) error {
+	err := s.store.View(ctx, r.isStored) // logins of one second leave the same one
+	if err != nil {
+		return err
+	}
 	hash, err := s.hasher.Rehash(ctx, r.password)
 	if err != nil {
 		return err
 	}
 	return s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if err := r.isStored(ctx, tx); err != nil {
+			return err
+		}
 		fresh := r.credential
 		fresh.Hash = hash
 		if err := tx.Credentials().Replace(ctx, fresh, r.credential.Version); err != nil {

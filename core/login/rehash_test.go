@@ -90,6 +90,65 @@ func TestRehashWaitsWhileTheHasherIsBusy(t *testing.T) {
 	rehash(t, w, 1)
 }
 
+func TestLoginsOfOneSecondRehashOnce(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	w.Hasher.SetCost(2)
+	for range 3 {
+		w.Login(t, email)
+	}
+	rehash(t, w, 1)
+	if got := w.Hasher.Rehashes(); got != 1 {
+		t.Errorf("%d hashes for one account; want 1", got)
+	}
+}
+
+// A second replica or an earlier second can have been first, while this one hashed.
+func TestRehashReplacesNoHashButTheOneThatWasChecked(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	owner := w.Register(t, email)
+	w.Hasher.SetCost(2)
+	other := domain.NewSecret("$fake$2$of$another")
+	logins := loginsWith(w, overtaken{w.Hasher, func() {
+		replace(t, w, owner.ID, func(c *domain.Credential) { c.Hash = other })
+	}})
+	if _, err := logins.WithPassword(t.Context(), login.Attempt{Identifier: email, Password: domain.NewSecret(world.Password)}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := logins.Rehash(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d re-hashed, %v; want none", n, err)
+	}
+	if got := credential(t, w, owner.ID); got.Hash != other {
+		t.Error("a parallel re-hash was replaced")
+	}
+}
+
+// overtaken lets something happen before each re-hash.
+type overtaken struct {
+	ports.Hasher
+	first func()
+}
+
+func (h overtaken) Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
+	h.first()
+	return h.Hasher.Rehash(ctx, p)
+}
+
+// As of a password longer than what bcrypt reads, where that is configured now.
+func TestPasswordThatCannotBeHashedAnewIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	w.Hasher.SetCost(2)
+	w.Login(t, email)
+	w.Hasher.Fail(domain.Invalid(domain.FieldError{Field: "password", Code: domain.CodeTooLong}))
+	rehash(t, w, 0)
+	w.Hasher.Fail(nil)
+	rehash(t, w, 0)
+}
+
 func TestFailedRehashIsToldAndOfferedByTheNextLogin(t *testing.T) {
 	t.Parallel()
 	store := fake.Broken(fake.Twice(memstore.New()))

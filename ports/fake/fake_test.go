@@ -224,12 +224,12 @@ func TestHasherCountsRehashes(t *testing.T) {
 
 func TestBreachesKnowWhatTheyWereTold(t *testing.T) {
 	t.Parallel()
-	breaches := fake.NewBreaches("known")
+	breaches := fake.NewBreaches("found before")
 	for _, c := range []struct {
 		password string
 		fail     error
 		want     bool
-	}{{"known", nil, true}, {"unknown", nil, false}, {"known", errTest, false}, {"known", nil, true}} {
+	}{{"found before", nil, true}, {"unknown", nil, false}, {"found before", errTest, false}, {"found before", nil, true}} {
 		breaches.Fail(c.fail)
 		if got, err := breaches.Contains(t.Context(), password(t, c.password)); got != c.want || !errors.Is(err, c.fail) {
 			t.Errorf("Contains(%s) while failing with %v: got %t, %v; want %t", c.password, c.fail, got, err, c.want)
@@ -244,19 +244,19 @@ func TestHasherFailsAndBlocks(t *testing.T) {
 	t.Parallel()
 	hasher := fake.NewHasher()
 	hasher.Fail(errTest)
-	if _, err := hasher.Hash(t.Context(), password(t, "any")); !errors.Is(err, errTest) {
+	if _, err := hasher.Hash(t.Context(), password(t, "any password")); !errors.Is(err, errTest) {
 		t.Errorf("Hash while failing: got %v, want %v", err, errTest)
 	}
 	hasher.Fail(nil)
 	release := hasher.Block()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := hasher.Hash(ctx, password(t, "any")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := hasher.Hash(ctx, password(t, "any password")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Hash while blocked: got %v, want %v", err, context.DeadlineExceeded)
 	}
 	result := make(chan error)
 	go func() {
-		_, err := hasher.Hash(t.Context(), password(t, "any"))
+		_, err := hasher.Hash(t.Context(), password(t, "any password"))
 		result <- err
 	}()
 	release()

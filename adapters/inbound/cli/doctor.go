@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -40,6 +41,12 @@ The exit status is 1 when a check fails.`,
 		Args: cobra.NoArgs,
 		RunE: action(func(c *cobra.Command, _ []string) error {
 			checks := a.Doctor(c.Context(), *given)
+			if err := c.Context().Err(); err != nil { // what was not looked at has not failed
+				return err
+			}
+			for i := range checks {
+				checks[i].Facts = slices.Concat([]string{}, checks[i].Facts) // JSON: [], not null
+			}
 			write := writeChecks
 			if asJSON {
 				write = func(w io.Writer, checks []Check) error { return writeJSON(w, checks) }
@@ -52,7 +59,7 @@ The exit status is 1 when a check fails.`,
 					return errors.New("a check failed")
 				}
 			}
-			return c.Context().Err()
+			return nil
 		}),
 	}
 	addJSON(c, &asJSON)

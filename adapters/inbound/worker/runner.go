@@ -20,6 +20,9 @@ import (
 type Task struct {
 	Name  string        // fixed word for logs, spans and metrics; unique in a Runner
 	Every time.Duration // between the starts of two runs, unless one takes longer
+	// Due reports that there is something to do; nil: always. A tick without is
+	// no run, and leaves no trace.
+	Due func() bool
 	// Run does the task once. It returns soon after its context ends.
 	Run func(ctx context.Context) error
 }
@@ -112,7 +115,9 @@ func (r *Runner) loop(ctx context.Context, t Task) {
 	defer ticker.Stop()
 	var log failureLog
 	for {
-		r.run(ctx, t, &log)
+		if t.Due == nil || t.Due() {
+			r.run(ctx, t, &log)
+		}
 		select {
 		case <-ctx.Done():
 			return

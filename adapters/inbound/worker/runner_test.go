@@ -51,6 +51,26 @@ func newBench(t *testing.T, tasks ...worker.Task) bench {
 	return b
 }
 
+func TestTickWithNothingDueIsNoRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var due atomic.Bool
+		runs := 0
+		b := newBench(t, worker.Task{Name: "a", Every: time.Second, Due: due.Load, Run: func(context.Context) error { runs++; return nil }})
+		b.Start()
+		<-time.After(2500 * time.Millisecond)
+		if runs != 0 || len(b.spans.Ended()) != 0 {
+			t.Errorf("%d runs, %d spans with nothing due", runs, len(b.spans.Ended()))
+		}
+		due.Store(true)
+		<-time.After(time.Second)
+		b.stop(t)
+		if runs != 1 {
+			t.Errorf("%d runs; want 1", runs)
+		}
+	})
+}
+
 func (b bench) stop(t *testing.T) {
 	t.Helper()
 	if err := b.Stop(t.Context()); err != nil {

@@ -1,7 +1,6 @@
 package passhash
 
 import (
-	"errors"
 	"fmt"
 
 	"authserve/adapters/outbound/passhash/scheme"
@@ -25,8 +24,8 @@ type Config struct {
 	Queue             int    // jobs that wait beyond those
 }
 
-// settings are those of new hashes.
-func (c Config) settings() (scheme.Settings, error) {
+// Settings are those of new hashes. The error names what is wrong with them.
+func (c Config) Settings() (scheme.Settings, error) {
 	switch c.Algorithm {
 	case Argon2id:
 		return scheme.Argon2id(c.Argon2Memory, c.Argon2Time, c.Argon2Parallelism)
@@ -35,11 +34,4 @@ func (c Config) settings() (scheme.Settings, error) {
 	default:
 		return scheme.Settings{}, fmt.Errorf("unknown algorithm %q", c.Algorithm)
 	}
-}
-
-func (c Config) check() error {
-	if c.Workers < 1 || c.Queue < 1 {
-		return errors.New("workers and queue must be positive")
-	}
-	return nil
 }

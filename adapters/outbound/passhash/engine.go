@@ -42,8 +42,8 @@ var _ ports.Hasher = (*Engine)(nil)
 
 // New makes an engine. The error names what is wrong with cfg.
 func New(cfg Config, deps Deps) (*Engine, error) {
-	settings, err := cfg.settings()
-	if err = errors.Join(err, cfg.check()); err != nil {
+	settings, err := cfg.Settings()
+	if err != nil {
 		return nil, fmt.Errorf("password hashing: %w", err)
 	}
 	e := &Engine{settings: settings, pepper: cfg.Pepper, deps: deps}
@@ -77,8 +77,8 @@ func (e *Engine) Rehash(ctx context.Context, p domain.Password) (domain.Password
 }
 
 func (e *Engine) make(ctx context.Context, p domain.Password, op operation) (domain.PasswordHash, error) {
-	r := record{origin: e.origin()}
-	plain, possible, err := e.input(ctx, r, e.settings, p)
+	o := e.origin()
+	plain, possible, err := e.input(ctx, o, e.settings, p)
 	if err != nil {
 		return domain.PasswordHash{}, err
 	}
@@ -94,7 +94,7 @@ func (e *Engine) make(ctx context.Context, p domain.Password, op operation) (dom
 	if err != nil {
 		return domain.PasswordHash{}, err
 	}
-	return domain.NewSecret(r.origin.String() + result.Hash), nil
+	return domain.NewSecret(o.String() + result.Hash), nil
 }
 
 // Verify implements ports.Hasher.
@@ -103,7 +103,7 @@ func (e *Engine) Verify(ctx context.Context, p domain.Password, hash domain.Pass
 	if err != nil {
 		return false, false, err
 	}
-	plain, possible, err := e.input(ctx, r, r.hash.Settings(), p)
+	plain, possible, err := e.input(ctx, r.origin, r.hash.Settings(), p)
 	if err != nil {
 		return false, false, err
 	}
@@ -118,7 +118,7 @@ func (e *Engine) Verify(ctx context.Context, p domain.Password, hash domain.Pass
 func (e *Engine) Dummy(settings string) domain.PasswordHash {
 	o, text := cutOrigin(settings)
 	s, err := scheme.ParseSettings(text)
-	if err != nil {
+	if err != nil || !e.hasPepper(o) {
 		o, s = e.origin(), e.settings
 	}
 	return domain.NewSecret(o.String() + s.Dummy(e.deps.Random.Bytes).String())
@@ -133,14 +133,18 @@ func (e *Engine) Import(encoded domain.Secret) (domain.PasswordHash, error) {
 	return domain.NewSecret(origin{imported: true}.String() + hash.String()), nil
 }
 
-// run computes job when its turn comes. Panics and every failure of a worker are
+// run computes job when its turn comes. A panic and what else a worker fails with is
 // ErrUnavailable: the stored password is neither right nor wrong.
 func (e *Engine) run(ctx context.Context, op operation, s scheme.Settings, job worker.Job) (worker.Result, error) {
 	ticket := queue.Ticket{Network: network(domain.ActorFrom(ctx)), Kind: s.String(), Background: op == operationRehash}
-	return queue.Do(ctx, e.queue, ticket, func(slot int) (worker.Result, error) {
+	result, err := queue.Do(ctx, e.queue, ticket, func(slot int) (worker.Result, error) {
 		begun := e.deps.Clock.Now()
 		result, err := e.deps.Runner.Run(slot, job)
 		e.meter.worked(ctx, s.Algorithm(), op, e.deps.Clock.Now().Sub(begun), err)
 		return result, err
 	})
+	if err != nil && !errors.As(err, new(*domain.Error)) && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
+		err = ports.ErrUnavailable.Wrap(err)
+	}
+	return result, err
 }

@@ -204,7 +204,7 @@ func TestPepper(t *testing.T) {
 			t.Errorf("%s: with the pepper off: %+v; want a match and a re-hash", algorithm, got)
 		}
 		other := engine(t, cfg, passhash.Deps{Sealer: keyring(t, masterKey(3))})
-		if _, _, err := other.Verify(t.Context(), domain.PresentedPassword(long), h); domain.CodeOf(err) != domain.CodeInternal {
+		if _, _, err := other.Verify(t.Context(), domain.PresentedPassword(long), h); err == nil || domain.CodeOf(err) != domain.CodeInternal {
 			t.Errorf("%s: without the key: %v; want an internal error, never a mismatch", algorithm, err)
 		}
 		bare := strings.TrimPrefix(h.Reveal(), "$pepper$"+first.ActiveKey())
@@ -274,15 +274,16 @@ func TestDummiesCostWhatTheyStandFor(t *testing.T) {
 	e := engine(t, cfg, passhash.Deps{Runner: r})
 	present := domain.SettingsOf(hashOf(t, e, right))
 	for settings, want := range map[string]string{
-		"":                                 present,
-		"nonsense":                         present,
-		"$argon2id$v=19$m=1,t=1,p=1":       present, // out of bounds
-		present:                            present,
-		"$argon2id$v=19$m=32,t=1,p=1":      "$argon2id$v=19$m=32,t=1,p=1",
-		"$import$2b$04":                    "$import$2b$04",
-		"$import$pbkdf2-sha256$i=1000":     "$import$pbkdf2-sha256$i=1000",
-		"$import$scrypt$ln=4,r=8,p=1":      "$import$scrypt$ln=4,r=8,p=1",
-		"$import$argon2i$v=19$m=8,t=1,p=1": "$import$argon2i$v=19$m=8,t=1,p=1",
+		"":         present,
+		"nonsense": present,
+		"$pepper$gone$argon2id$v=19$m=32,t=1,p=1": present, // the key is not in the ring
+		"$argon2id$v=19$m=1,t=1,p=1":              present, // out of bounds
+		present:                                   present,
+		"$argon2id$v=19$m=32,t=1,p=1":             "$argon2id$v=19$m=32,t=1,p=1",
+		"$import$2b$04":                           "$import$2b$04",
+		"$import$pbkdf2-sha256$i=1000":            "$import$pbkdf2-sha256$i=1000",
+		"$import$scrypt$ln=4,r=8,p=1":             "$import$scrypt$ln=4,r=8,p=1",
+		"$import$argon2i$v=19$m=8,t=1,p=1":        "$import$argon2i$v=19$m=8,t=1,p=1",
 	} {
 		dummy := e.Dummy(settings)
 		if got := domain.SettingsOf(dummy); got != want {
@@ -326,7 +327,7 @@ func TestUnreadableRecordsAreNoMismatch(t *testing.T) {
 	e := engine(t, cheap(), passhash.Deps{Runner: r})
 	for _, text := range []string{"", "$", "plain", "$import", "$pepper$", "$pepper$k", "$argon2id$v=19$m=99999999,t=1,p=1$c2FsdHNhbHQ$a2V5", "$2b$31$" + strings.Repeat(".", 53)} {
 		_, _, err := e.Verify(t.Context(), domain.PresentedPassword(right), domain.NewSecret(text))
-		if domain.CodeOf(err) != domain.CodeInternal {
+		if err == nil || domain.CodeOf(err) != domain.CodeInternal {
 			t.Errorf("%q: %v; want an internal error", text, err)
 		}
 	}
@@ -352,6 +353,32 @@ func TestWorkersTroubleIsNoMismatch(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
+
+// What a worker fails with says nothing of the password, and nothing to the caller.
+func TestUntypedTroubleOfWorkersIsUnavailable(t *testing.T) {
+	t.Parallel()
+	for name, work := range map[string]passhash.Runner{
+		"an error": &runner{err: errors.New("disk on fire")},
+		"a panic":  panicking{},
+	} {
+		e := engine(t, cheap(), passhash.Deps{Runner: work})
+		if _, err := e.Hash(t.Context(), domain.PresentedPassword(right)); !errors.Is(err, ports.ErrUnavailable) {
+			t.Errorf("%s: %v; want ErrUnavailable", name, err)
+		}
+	}
+	e := engine(t, cheap(), passhash.Deps{})
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := e.Hash(ctx, domain.PresentedPassword(right)); !errors.Is(err, context.Canceled) || errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("a caller that left: %v", err)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Run(int, worker.Job) (worker.Result, error) { panic("cosmic ray") }
+
+func (panicking) Close() {}
 
 func TestRehashLetsOthersGoFirst(t *testing.T) {
 	t.Parallel()

@@ -42,18 +42,25 @@ func newInstruments(meters metric.MeterProvider) (*instruments, error) {
 		metric.WithDescription("Time of one password hash on a worker, by algorithm, operation and whether it failed.")); err != nil {
 		return nil, err
 	}
-	i.refused, err = i.meter.Int64Counter("authserve.password.queue.refusals", metric.WithUnit("{job}"),
-		metric.WithDescription("Password hashing that was refused or given up before it began, by reason."))
-	return i, err
+	if i.refused, err = i.meter.Int64Counter("authserve.password.queue.refusals", metric.WithUnit("{job}"),
+		metric.WithDescription("Password hashing that was refused or given up before it began, by reason.")); err != nil {
+		return nil, err
+	}
+	for _, why := range queue.Reasons() { // a counter that begins with its first event hides it
+		i.refuse(context.Background(), why, 0)
+	}
+	return i, nil
 }
 
 func (i *instruments) events() queue.Events {
 	return queue.Events{
-		Waited: func(ctx context.Context, _ queue.Ticket, d time.Duration) { i.wait.Record(ctx, d.Seconds()) },
-		Refused: func(ctx context.Context, _ queue.Ticket, why queue.Reason) {
-			i.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", string(why))))
-		},
+		Waited:  func(ctx context.Context, _ queue.Ticket, d time.Duration) { i.wait.Record(ctx, d.Seconds()) },
+		Refused: func(ctx context.Context, _ queue.Ticket, why queue.Reason) { i.refuse(ctx, why, 1) },
 	}
+}
+
+func (i *instruments) refuse(ctx context.Context, why queue.Reason, n int64) {
+	i.refused.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(why))))
 }
 
 // observe makes the gauges of q.

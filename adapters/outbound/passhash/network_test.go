@@ -15,8 +15,8 @@ func TestNetworkOfAnActor(t *testing.T) {
 	}{
 		{"one address", "192.0.2.1", "192.0.2.1", true},
 		{"two IPv4 addresses", "192.0.2.1", "192.0.2.2", false},
-		{"one site", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
-		{"two sites", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
+		{"one site", "2001:db8:1:2::1", "2001:db8:1:ffff::9", true},
+		{"two sites", "2001:db8:1:2::1", "2001:db8:2:2::1", false},
 		{"IPv4 in IPv6", "::ffff:192.0.2.1", "192.0.2.1", true},
 		{"zones", "fe80::1%eth0", "fe80::2%eth1", true},
 		{"no address", "", "not an address", true},

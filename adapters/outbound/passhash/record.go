@@ -29,6 +29,15 @@ func (e *Engine) origin() origin {
 	return origin{pepper: e.deps.Sealer.ActiveKey()}
 }
 
+// hasPepper reports whether the keyring has the key of o, where o has one.
+func (e *Engine) hasPepper(o origin) bool {
+	if o.pepper == "" {
+		return true
+	}
+	_, err := e.deps.Sealer.MAC(context.Background(), ports.PurposePepper, o.pepper, nil)
+	return err == nil
+}
+
 func (o origin) String() string {
 	switch {
 	case o.imported:
@@ -71,29 +80,29 @@ func parseRecord(text string) (record, error) {
 	return r, nil
 }
 
-// impossible is computed for a password that r cannot be of: what is refused costs
+// impossible is computed for a password that a record cannot be of: what is refused costs
 // what is wrong.
 const impossible = "no record is of this password"
 
-// input is what the scheme gets of p for a record of r's origin. possible is false
+// input is what the scheme gets of p for a record of origin o. possible is false
 // where no such record can be of p: our own are never of what was not normalised,
 // nor, with bcrypt, of more than what bcrypt reads. Errors: KindInternal when the
 // pepper's key is not in the keyring.
-func (e *Engine) input(ctx context.Context, r record, s scheme.Settings, p domain.Password) (plain []byte, possible bool, err error) {
+func (e *Engine) input(ctx context.Context, o origin, s scheme.Settings, p domain.Password) (plain []byte, possible bool, err error) {
 	text := p.Reveal()
-	if r.origin.imported {
+	if o.imported {
 		text = p.RevealRaw()
 	}
 	if possible = text != ""; !possible {
 		text = impossible
 	}
-	if r.origin.pepper == "" {
-		if s.Algorithm() == Bcrypt && !r.origin.imported && len(text) > domain.MaxBcryptBytes {
+	if o.pepper == "" {
+		if s.Algorithm() == Bcrypt && !o.imported && len(text) > domain.MaxBcryptBytes {
 			possible = false
 		}
 		return []byte(text), possible, nil
 	}
-	mac, err := e.deps.Sealer.MAC(ctx, ports.PurposePepper, r.origin.pepper, []byte(text))
+	mac, err := e.deps.Sealer.MAC(ctx, ports.PurposePepper, o.pepper, []byte(text))
 	if err != nil {
 		return nil, false, errUnreadable.Wrap(err)
 	}

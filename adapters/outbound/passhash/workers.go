@@ -23,16 +23,21 @@ func NewWorkers(cfg worker.Config, meters metric.MeterProvider) (*worker.Pool, e
 	if err != nil {
 		return nil, err
 	}
+	ctx := context.Background()
+	inside.Add(ctx, 0) // a counter that begins with its first event hides it
+	for _, reason := range worker.Reasons() {
+		ends.Add(ctx, 0, metric.WithAttributes(attribute.String("reason", string(reason))))
+	}
 	told := cfg.Events
 	cfg.Compute = Compute
-	cfg.Events.Ended = func(slot, pid int, reason worker.Reason) {
-		ends.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", string(reason))))
+	cfg.Events.Ended = func(slot, pid int, reason worker.Reason, cause error) {
+		ends.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", string(reason))))
 		if told.Ended != nil {
-			told.Ended(slot, pid, reason)
+			told.Ended(slot, pid, reason, cause)
 		}
 	}
 	cfg.Events.InProcess = func(slot int) {
-		inside.Add(context.Background(), 1)
+		inside.Add(ctx, 1)
 		if told.InProcess != nil {
 			told.InProcess(slot)
 		}

@@ -43,6 +43,9 @@ const (
 	Closed    Reason = "closed"     // the queue is closed
 )
 
+// Reasons lists them all.
+func Reasons() []Reason { return []Reason{QueueFull, TooLate, PushedOut, Expired, Departed, Closed} }
+
 // Ticket says what decides when a job's turn comes.
 type Ticket struct {
 	Network    string // whose turn it is goes round the networks; empty is one network

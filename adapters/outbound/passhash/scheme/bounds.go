@@ -26,14 +26,18 @@ const (
 	maxScryptP      = 8
 	// N times r times p: 1.3 s with r=8. Django's default is 0.7 million, passlib's 0.5.
 	maxScryptWork = 4 << 20
+	// Smaller blocks cost more than their size says, since memory is read in larger ones.
+	leastScryptR = 4
 
 	// 1.9 s with SHA-512, 0.7 s with SHA-256. Django's default of 2025 is 1,200,000.
 	maxPBKDF2Iterations = 4_000_000
 
 	lowestSHACryptRounds = 1000 // the least that SHA-crypt can do
-	// 0.5 s for a password of 72 bytes, and 3 s for one of 1024, the longest that this
-	// service takes: each round hashes the password again. passlib's default is 656,000.
+	// 0.5 s for a password of 72 bytes. passlib's default is 656,000.
 	highestSHACryptRounds = 1_000_000
+	// Each round hashes the password again, so whoever types a longer one would choose
+	// what a login costs: 3 s for one of 1024 bytes.
+	longestSHACryptPassword = 128
 )
 
 // Bounds of salts and digests in bytes.

@@ -151,13 +151,16 @@ func translateFirebase(rest []string, encoded string) (string, error) {
 	return fmt.Sprintf("$%s$n=%s,r=%s$%s$%s", fbscryptID, p[1], p[2], strings.Join(parts[:3], "."), parts[3]), nil
 }
 
-// translateLDAP reads `{SSHA256}` with the base64 of digest and salt, and crypt(3).
+// translateLDAP reads `{SSHA256}` with the base64 of digest and salt, passlib's PBKDF2
+// in braces, and crypt(3).
 func translateLDAP(scheme, data string) (string, error) {
 	id, size := ssha256, 32
 	switch strings.ToUpper(scheme) {
 	case "SSHA256":
 	case "SSHA512":
 		id, size = ssha512, 64
+	case "PBKDF2", "PBKDF2-SHA256", "PBKDF2-SHA512":
+		return translatePBKDF2(strings.ToLower(scheme), strings.Split(data, "$"), data)
 	case "CRYPT":
 		if strings.HasPrefix(data, "$") {
 			return translate(data)

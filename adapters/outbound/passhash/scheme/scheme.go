@@ -76,8 +76,9 @@ func (h Hash) Algorithm() string { return h.settings.Algorithm() }
 
 // Matches reports whether password has the hash h. It does the costly work in full
 // whatever the password is, and its time depends on the settings and, for SHA-crypt, on
-// the password's length. Bcrypt works on the first 72 bytes; whether a longer password
-// may match is the caller's decision.
+// the password's length, of which no more than 128 bytes are taken and none longer
+// matches. Bcrypt works on the first 72 bytes; whether a longer password may match is
+// the caller's decision.
 func (h Hash) Matches(password []byte) (bool, error) {
 	return h.settings.recipe.verify(password, h.salt, h.key)
 }

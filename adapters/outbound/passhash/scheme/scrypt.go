@@ -40,7 +40,7 @@ func (s scryptRecipe) bounds() error {
 		return fmt.Errorf("scrypt p is not 1 to %d", maxScryptP)
 	case s.blocks() > maxScryptBlocks:
 		return fmt.Errorf("scrypt needs more memory than %d MiB", maxScryptBlocks>>13)
-	case s.blocks()*uint64(s.p) > maxScryptWork:
+	case max(s.r, leastScryptR)*s.p > maxScryptWork>>s.logN:
 		return fmt.Errorf("scrypt N times r times p is beyond %d", maxScryptWork)
 	default:
 		return nil

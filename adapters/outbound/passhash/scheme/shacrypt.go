@@ -93,8 +93,12 @@ func (r shaCryptRecipe) invent(random func(n int) []byte) (salt, key string) {
 }
 
 func (r shaCryptRecipe) verify(password []byte, salt, key string) (bool, error) {
+	tooLong := len(password) > longestSHACryptPassword
+	if tooLong {
+		password = password[:longestSHACryptPassword]
+	}
 	got := r.encode(r.digest(password, []byte(salt)))
-	return subtle.ConstantTimeCompare([]byte(got), []byte(key)) == 1, nil
+	return subtle.ConstantTimeCompare([]byte(got), []byte(key)) == 1 && !tooLong, nil
 }
 
 func (r shaCryptRecipe) digest(password, salt []byte) []byte {

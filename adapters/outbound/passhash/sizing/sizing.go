@@ -28,7 +28,10 @@ type Plan struct {
 // for requests. Under a quota below the cores neither holds: a group that has used up
 // its time stops with all its threads, whatever their priority, so the workers leave
 // one core's worth of it to requests.
-func Make(root fs.FS, cores, configured int) Plan {
+//
+// each is the memory that one worker takes at most, in bytes. Workers together get no
+// more than half of what the control group may use: the rest is the service's.
+func Make(root fs.FS, cores, configured int, each int64) Plan {
 	limits, notes := readLimits(root)
 	p := Plan{Cores: max(1, cores), Quota: limits.quota, Memory: limits.memory}
 	plural := "s"
@@ -45,12 +48,16 @@ func Make(root fs.FS, cores, configured int) Plan {
 		p.Why = append(p.Why, fmt.Sprintf("%d usable core%s, no CPU quota below that: %d at a time in processes of low priority, or %d inside the service.",
 			p.Cores, plural, p.Workers, p.InProcess))
 	}
-	if configured > 0 {
-		p.Why = []string{fmt.Sprintf("%d configured. Without that: %s", configured, p.Why[0])}
-		p.Workers, p.InProcess = configured, configured
-	}
 	if p.Memory > 0 {
 		p.Why = append(p.Why, fmt.Sprintf("The control group may use %d MiB of memory.", p.Memory>>20))
+		if most := int(max(1, p.Memory/2/max(1, each))); most < p.Workers {
+			p.Workers, p.InProcess = most, min(p.InProcess, most)
+			p.Why = append(p.Why, fmt.Sprintf("Half of it is enough for %d at a time.", most))
+		}
+	}
+	if configured > 0 {
+		p.Why[0] = fmt.Sprintf("%d configured. Without that: %s", configured, p.Why[0])
+		p.Workers, p.InProcess = configured, min(p.InProcess, configured)
 	}
 	p.Why = append(p.Why, notes...)
 	return p

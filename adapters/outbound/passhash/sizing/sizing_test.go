@@ -83,8 +83,12 @@ func TestPlan(t *testing.T) {
 			"sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_quota_us", "300000", "sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_period_us", "100000"), 8, 0, 2, 2, 3, 0, ""},
 		{"hybrid, cpu in v2", tree("4:memory:/a\n0::/a\n", mountMemory+mountHybrid, "sys/fs/cgroup/unified/a/cpu.max", "300000 100000\n",
 			"sys/fs/cgroup/memory/a/memory.limit_in_bytes", "1073741824\n"), 8, 0, 2, 2, 3, gib, ""},
-		{"configured", tree("0::/\n", mountV2), 4, 9, 9, 9, 0, 0, "9 configured. Without that: 4 usable cores, no CPU quota below that: 4 at a time in processes of low priority, or 3 inside the service."},
+		{"configured", tree("0::/\n", mountV2), 4, 9, 9, 3, 0, 0, "9 configured. Without that: 4 usable cores, no CPU quota below that: 4 at a time in processes of low priority, or 3 inside the service."},
 		{"configured under a quota", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/cpu.max", "300000 100000\n"), 4, 1, 1, 1, 3, 0, "1 configured. Without that: A CPU quota of 3 cores"},
+		{"half of the memory is for workers", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/memory.max", "268435456\n"), 8, 0, 2, 2, 0, 256 << 20, "Half of it is enough for 2 at a time."},
+		{"half of the memory is just enough", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/memory.max", "444596224\n"), 4, 0, 4, 3, 0, 424 << 20, "The control group may use 424 MiB of memory."},
+		{"memory for none is for one", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/memory.max", "1048576\n"), 8, 0, 1, 1, 0, 1 << 20, "Half of it is enough for 1 at a time."},
+		{"configured wins over memory", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/memory.max", "268435456\n"), 8, 5, 5, 2, 0, 256 << 20, "5 configured."},
 		{"garbage is no limit and is told", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/cpu.max", "lots 100000\n"), 4, 0, 4, 3, 0, 0, `/sys/fs/cgroup/a/cpu.max says "lots" in a period of "100000".`},
 		{"garbage does not hide a limit above", tree("0::/a/b\n", mountV2, "sys/fs/cgroup/a/b/cpu.max", "\n-5 0", "sys/fs/cgroup/a/cpu.max", "300000 100000"), 4, 0, 2, 2, 3, 0, "is not known"},
 		{"empty file", tree("0::/a\n", mountV2, "sys/fs/cgroup/a/cpu.max", "", "sys/fs/cgroup/a/memory.max", ""), 4, 0, 4, 3, 0, 0, ""},
@@ -97,7 +101,7 @@ func TestPlan(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := sizing.Make(c.root, c.cores, c.configured)
+			got := sizing.Make(c.root, c.cores, c.configured, 53<<20)
 			if got.Workers != c.workers || got.InProcess != c.inside {
 				t.Errorf("got %d workers and %d in the process, want %d and %d", got.Workers, got.InProcess, c.workers, c.inside)
 			}
@@ -121,7 +125,7 @@ func TestThisMachine(t *testing.T) {
 	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
 		t.Skipf("no control groups here: %v", err)
 	}
-	got := sizing.Make(os.DirFS("/"), 4, 0)
+	got := sizing.Make(os.DirFS("/"), 4, 0, 53<<20)
 	if got.Workers < 1 || got.Workers > 4 || strings.Contains(strings.Join(got.Why, "\n"), "not known") {
 		t.Errorf("got %+v, want 1 to 4 workers and no doubt", got)
 	}
@@ -138,7 +142,7 @@ func FuzzPlan(f *testing.F) {
 			files = append(files, dir+"/cpu.max", quota, dir+"/cpu.cfs_quota_us", quota, dir+"/cpu.cfs_period_us", "100000",
 				dir+"/memory.max", memory, dir+"/memory.limit_in_bytes", memory)
 		}
-		got := sizing.Make(tree(groups, mounts, files...), cores, configured)
+		got := sizing.Make(tree(groups, mounts, files...), cores, configured, 53<<20)
 		if got.Workers < 1 || got.InProcess < 1 || got.Cores < 1 || len(got.Why) == 0 {
 			t.Errorf("got %+v, want workers and reasons", got)
 		}

@@ -41,9 +41,9 @@ type Config struct {
 // Events are called when something happened, by the goroutine that noticed: they must
 // return soon and must not call the Pool. Each can be nil.
 type Events struct {
-	Started   func(slot, pid int)                // a child is ready
-	Ended     func(slot, pid int, reason Reason) // a child is gone; pid is 0 when it never ran
-	InProcess func(slot int)                     // a job was computed inside the process
+	Started   func(slot, pid int)                             // a child is ready
+	Ended     func(slot, pid int, reason Reason, cause error) // a child is gone; pid is 0 when it never ran
+	InProcess func(slot int)                                  // a job was computed inside the process
 }
 
 // Reason says why a child is gone. The words are few and fixed: a metric label.

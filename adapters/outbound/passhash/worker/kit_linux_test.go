@@ -248,7 +248,7 @@ func (e *ends) events() worker.Events {
 			defer e.mu.Unlock()
 			e.started = append(e.started, pid)
 		},
-		Ended: func(_, pid int, reason worker.Reason) {
+		Ended: func(_, pid int, reason worker.Reason, _ error) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.ended[reason] = append(e.ended[reason], pid)

@@ -97,11 +97,14 @@ func anyGreets(children []*child) bool {
 	return false
 }
 
+// retryAfter is what a caller is told whose job ended two children.
+const retryAfter = 5 * time.Second
+
 // Run computes the job in the slot, 0 to Config.Slots-1, which must not have another
 // at the time. It waits for the answer however long that takes, which Config.Limit
 // bounds for each of two tries; work that has begun cannot be called back. The error
-// is ports.ErrUnavailable when no child did the work or the pool is closed, and what
-// the computation said otherwise.
+// is ports.ErrOverloaded when two children did not survive the job, ErrUnavailable when
+// the pool is closed, and what the computation said otherwise.
 func (p *Pool) Run(slot int, job Job) (Result, error) {
 	s := p.slots[slot]
 	if !s.busy.CompareAndSwap(false, true) {
@@ -128,7 +131,18 @@ func (p *Pool) Run(slot int, job Job) (Result, error) {
 		}
 		trouble = err
 	}
-	return Result{}, ports.ErrUnavailable.Wrap(fmt.Errorf("hash worker %d: %w", slot, trouble))
+	if p.ended() {
+		return Result{}, ports.ErrUnavailable.Wrap(trouble)
+	}
+	// Two children in a row say more of the job, such as its memory, than of hashing:
+	// no circuit may open for what one account asks for.
+	return Result{}, ports.ErrOverloaded.Wrap(fmt.Errorf("hash worker %d: %w", slot, trouble)).WithRetryAfter(retryAfter)
+}
+
+func (p *Pool) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // take returns the slot's child, ready for a job, and nil when the job should not wait

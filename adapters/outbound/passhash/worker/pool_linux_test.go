@@ -91,8 +91,8 @@ func TestKilledInBothTries(t *testing.T) {
 	next, done := hanging(t, pool, 0, 2)
 	signal(t, next(), syscall.SIGKILL)
 	signal(t, next(), syscall.SIGKILL)
-	if got := <-done; !errors.Is(got.err, ports.ErrUnavailable) || !strings.Contains(got.err.Error(), "died") {
-		t.Errorf("got %+v, want %v", got, ports.ErrUnavailable)
+	if got := <-done; !errors.Is(got.err, ports.ErrOverloaded) || !strings.Contains(got.err.Error(), "died") {
+		t.Errorf("got %+v, want %v", got, ports.ErrOverloaded)
 	}
 	mustMake(t, pool, 0)
 	if got := pool.State(); got.Ended[worker.Died] != 2 || len(got.Children) != 1 || got.InProcess != 0 {
@@ -162,8 +162,8 @@ func TestSilent(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, 1, func(c *worker.Config) { c.Watch, c.Limit = time.Millisecond, 50*time.Millisecond })
 	_, done := hanging(t, pool, 0, 2)
-	if got := <-done; !errors.Is(got.err, ports.ErrUnavailable) || !strings.Contains(got.err.Error(), "no answer in time") {
-		t.Errorf("got %+v, want %v", got, ports.ErrUnavailable)
+	if got := <-done; !errors.Is(got.err, ports.ErrOverloaded) || !strings.Contains(got.err.Error(), "no answer in time") {
+		t.Errorf("got %+v, want %v", got, ports.ErrOverloaded)
 	}
 	if got := pool.State(); got.Ended[worker.Silent] != 2 {
 		t.Errorf("got %+v, want two silent children", got)
@@ -199,8 +199,8 @@ func TestSickChildren(t *testing.T) {
 		t.Run(fmt.Sprintf("%.12q", c.settings), func(t *testing.T) {
 			t.Parallel()
 			pool := newPool(t, 1, nil)
-			if got, err := pool.Run(0, worker.Job{Settings: c.settings}); !errors.Is(err, ports.ErrUnavailable) || got != (worker.Result{}) {
-				t.Errorf("got %+v, %v; want %v", got, err, ports.ErrUnavailable)
+			if got, err := pool.Run(0, worker.Job{Settings: c.settings}); !errors.Is(err, ports.ErrOverloaded) || got != (worker.Result{}) {
+				t.Errorf("got %+v, %v; want %v", got, err, ports.ErrOverloaded)
 			}
 			if got := pool.State(); got.Ended[c.reason] != 2 || len(got.Ended) != 1 {
 				t.Errorf("got %+v, want two children that ended for %s", got, c.reason)
@@ -405,7 +405,7 @@ func TestNoJobIsLostOrDoubled(t *testing.T) {
 					slot := <-free
 					got, err := pool.Run(slot, worker.Job{Settings: "make", Password: []byte(password)})
 					free <- slot
-					if errors.Is(err, ports.ErrUnavailable) { // both tries were killed
+					if errors.Is(err, ports.ErrOverloaded) { // both tries were killed
 						refused.Add(1)
 						continue
 					}

@@ -52,12 +52,18 @@ func restrain(nice int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return err
 	}
+	// Where memory runs out, a worker goes before the service, which gives its job to
+	// another. A kernel that hides the file keeps its own choice.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(firstToGo), 0)
 	// There are passwords in this memory: nobody attaches to it, nothing dumps it.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err
 	}
 	return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
+
+// firstToGo is the highest oom_score_adj (proc_pid_oom_score_adj(5)).
+const firstToGo = "1000"
 
 // lowerPriority raises the nice value of all threads to at least nice: on Linux
 // PRIO_PROCESS means one thread, and new ones inherit from their creator. A thread

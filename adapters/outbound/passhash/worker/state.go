@@ -78,6 +78,6 @@ func (p *Pool) forget(c *child, detail error) {
 	}
 	p.mu.Unlock()
 	if p.cfg.Events.Ended != nil {
-		p.cfg.Events.Ended(c.slot, pid, reason)
+		p.cfg.Events.Ended(c.slot, pid, reason, detail)
 	}
 }
