@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"authserve/bootstrap/bench/load"
@@ -54,7 +55,8 @@ type loginSpec struct {
 }
 
 // logIn lets every worker come from a network of its own, as far as loopback has
-// them: a storm from one network is a different thing, and the queue knows.
+// them: a storm from one network is a different thing, and the queue knows. Each login
+// is somebody else's, as far as there are accounts.
 func logIn(ctx context.Context, spec loginSpec) ([]load.Attempt, error) {
 	clients := make([]harness.Client, spec.Workers)
 	for i := range clients {
@@ -63,8 +65,9 @@ func logIn(ctx context.Context, spec loginSpec) ([]load.Attempt, error) {
 	if now().After(spec.Window.Begin) {
 		return nil, errTardy
 	}
+	var logins atomic.Int64
 	return load.Closed(ctx, spec.Window, spec.Workers, func(ctx context.Context, worker int) load.Answer {
-		a, _, err := clients[worker].Login(ctx, address(worker%stormAccounts))
+		a, _, err := clients[worker].Login(ctx, address(int(logins.Add(1)%stormAccounts)))
 		answer := load.Answer{Status: a.Status}
 		if err != nil {
 			answer.Fault, answer.RetryAfter = err.Error(), time.Second

@@ -20,7 +20,7 @@ const (
 	readsPerSecond = 200
 	stormWorkers   = 32
 	crowdWorkers   = 1000
-	stormAccounts  = 32
+	stormAccounts  = 128
 	reader         = "reader@example.com"
 	// assembly is the time that the processes of one measurement get to start.
 	assembly = time.Second
@@ -34,7 +34,7 @@ type service struct {
 	client harness.Client
 	idle   footprint // before it had any work
 
-	registered atomic.Int64
+	loggedIn, registered atomic.Int64
 }
 
 // startService starts the binary with a data directory of its own in dir and
@@ -85,8 +85,8 @@ func (s *service) register(ctx context.Context) error {
 }
 
 // login is a call for measureCall.
-func (s *service) login(ctx context.Context, worker int) error {
-	a, _, err := s.client.Login(ctx, address(worker%stormAccounts))
+func (s *service) login(ctx context.Context, _ int) error {
+	a, _, err := s.client.Login(ctx, address(int(s.loggedIn.Add(1)%stormAccounts)))
 	return expect(a, err, http.StatusOK)
 }
 

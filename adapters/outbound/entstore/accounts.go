@@ -7,7 +7,6 @@ import (
 	"authserve/core/domain"
 	"authserve/ent"
 	"authserve/ent/account"
-	"authserve/ent/predicate"
 	"authserve/ports"
 )
 
@@ -42,25 +41,21 @@ func (s accounts) Create(ctx context.Context, a domain.Account) error {
 
 // ByID implements ports.Accounts.
 func (s accounts) ByID(ctx context.Context, id domain.ID) (domain.Account, error) {
-	row, err := s.accountByID(ctx, string(id))
-	if err != nil {
-		return domain.Account{}, s.fault(ctx, err)
-	}
-	return accountOf(row), nil
+	return s.by(ctx, accountByID, string(id))
 }
 
 // ByEmail implements ports.Accounts.
 func (s accounts) ByEmail(ctx context.Context, canonical string) (domain.Account, error) {
-	return s.by(ctx, account.EmailCanonical(canonical))
+	return s.by(ctx, accountByEmail, canonical)
 }
 
 // ByUsername implements ports.Accounts.
 func (s accounts) ByUsername(ctx context.Context, canonical string) (domain.Account, error) {
-	return s.by(ctx, account.UsernameCanonical(canonical))
+	return s.by(ctx, accountByUsername, canonical)
 }
 
-func (s accounts) by(ctx context.Context, unique predicate.Account) (domain.Account, error) {
-	row, err := s.client().Account.Query().Where(unique).Only(ctx)
+func (s accounts) by(ctx context.Context, query, key string) (domain.Account, error) {
+	row, err := s.account(ctx, query, key)
 	if err != nil {
 		return domain.Account{}, s.fault(ctx, err)
 	}

@@ -30,7 +30,7 @@ func (s credentials) Create(ctx context.Context, c domain.Credential) error {
 
 // ByAccount implements ports.Credentials.
 func (s credentials) ByAccount(ctx context.Context, accountID domain.ID) (domain.Credential, error) {
-	row, err := s.client().Credential.Get(ctx, string(accountID))
+	row, err := s.credentialByID(ctx, string(accountID))
 	if err != nil {
 		return domain.Credential{}, s.fault(ctx, err)
 	}

@@ -4,31 +4,38 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"authserve/core/domain"
 	"authserve/ent"
 )
 
-// Every authenticated request reads one session and one account by id, and every
-// refresh moves one session on. Ent builds the text of a statement anew each time,
-// which costs more than running it, so these three have fixed texts. Everything else
-// goes through Ent, but for imports.
+// Every authenticated request reads one session and one account by id, every refresh
+// moves one session on, and every login finds an account, its credential and whether
+// it has sessions to end. Ent builds the text of a statement anew each time, which
+// costs more than running it, so these have fixed texts. Everything else goes through
+// Ent, but for imports.
 const (
 	sessionByID = "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
 		"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +
 		"refresh_key_id, refresh_rotated_at, refresh_retry_key FROM sessions WHERE id = ?"
-	accountByID = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
+	accountBy = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
 		"email_verified_at, auth_generation, credential_version, profile_version, created_at, updated_at, " +
-		"last_login_at FROM accounts WHERE id = ?"
-	advanceSession = "UPDATE sessions SET generation = ?, last_seen_at = ?, expires_at = ?, refresh_nonce = ?, " +
+		"last_login_at FROM accounts WHERE "
+	accountByID       = accountBy + "id = ?"
+	accountByEmail    = accountBy + "email_canonical = ?"
+	accountByUsername = accountBy + "username_canonical = ?"
+	credentialByID    = "SELECT password_hash, version, changed_at FROM credentials WHERE id = ?"
+	moreSessions      = "SELECT 1 FROM sessions WHERE account_id = ? AND ended_at IS NULL LIMIT 1 OFFSET ?"
+	advanceSession    = "UPDATE sessions SET generation = ?, last_seen_at = ?, expires_at = ?, refresh_nonce = ?, " +
 		"refresh_counter = ?, refresh_retries = ?, refresh_key_id = ?, refresh_rotated_at = ?, refresh_retry_key = ? " +
 		"WHERE id = ? AND ended_at IS NULL AND refresh_nonce = ? AND refresh_counter = ? AND refresh_retries = ?"
 )
 
 func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
 	row := new(ent.Session)
-	err := t.lookup(ctx, sessionByID, id,
+	err := t.lookup(ctx, sessionByID, []any{id},
 		&row.ID, &row.AccountID, &row.Generation, &row.ClientID, list{&row.AuthMethods}, &row.IP, &row.UserAgent,
 		&row.CreatedAt, &row.LastSeenAt, &row.ExpiresAt, &row.AbsoluteExpiresAt, &row.EndedAt, &row.EndReason,
 		&row.RefreshNonce, &row.RefreshCounter, &row.RefreshRetries, &row.RefreshKeyID, &row.RefreshRotatedAt,
@@ -36,13 +43,31 @@ func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
 	return row, err
 }
 
-func (t *tx) accountByID(ctx context.Context, id string) (*ent.Account, error) {
+// account reads the one account that query, one of those of accountBy, finds by key.
+func (t *tx) account(ctx context.Context, query, key string) (*ent.Account, error) {
 	row := new(ent.Account)
-	err := t.lookup(ctx, accountByID, id,
+	err := t.lookup(ctx, query, []any{key},
 		&row.ID, &row.Email, &row.EmailCanonical, &row.Username, &row.UsernameCanonical, &row.DisplayName, &row.Status,
 		list{&row.Roles}, &row.EmailVerifiedAt, &row.AuthGeneration, &row.CredentialVersion, &row.ProfileVersion,
 		&row.CreatedAt, &row.UpdatedAt, &row.LastLoginAt)
 	return row, err
+}
+
+func (t *tx) credentialByID(ctx context.Context, accountID string) (*ent.Credential, error) {
+	row := new(ent.Credential)
+	err := t.lookup(ctx, credentialByID, []any{accountID}, &row.PasswordHash, &row.Version, &row.ChangedAt)
+	return row, err
+}
+
+// hasMoreSessions reports whether the account has more than so many that are not
+// ended, expired ones included. The index alone tells.
+func (t *tx) hasMoreSessions(ctx context.Context, accountID string, than int) (bool, error) {
+	var one int
+	err := t.lookup(ctx, moreSessions, []any{accountID, than}, &one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // advanceSession returns how many rows it changed.
@@ -63,8 +88,8 @@ func (t *tx) advanceSession(ctx context.Context, v domain.Session, from domain.R
 }
 
 // lookup reads the one row of query, or fails with sql.ErrNoRows.
-func (t *tx) lookup(ctx context.Context, query, id string, columns ...any) error {
-	rows, err := t.sql.QueryContext(ctx, query, id)
+func (t *tx) lookup(ctx context.Context, query string, args []any, columns ...any) error {
+	rows, err := t.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

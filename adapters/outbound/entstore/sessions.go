@@ -59,6 +59,11 @@ func (s sessions) ByID(ctx context.Context, id domain.ID) (domain.Session, error
 
 // ListActive implements ports.Sessions.
 func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, req domain.PageRequest) (domain.Page[domain.Session], error) {
+	if skip > 0 { // a login asks so, and hardly any account has as many
+		if more, err := s.hasMoreSessions(ctx, string(accountID), skip); !more {
+			return domain.Page[domain.Session]{}, s.fault(ctx, err)
+		}
+	}
 	query := s.client().Session.Query().Where(
 		session.AccountID(string(accountID)),
 		session.EndedAtIsNil(),
