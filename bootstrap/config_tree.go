@@ -102,7 +102,7 @@ func configTree() []leaf {
 			func(c *Config) *[]string { return &c.Password.ContextWords }, checkContextWord),
 		choiceLeaf("password.isolation", IsolationAuto, "Where hashes are computed: in child processes of lowest priority where they can be started (`auto`), only there (`process`), or in the service's own process (`none`). `authserve doctor` tells what was chosen and why.",
 			func(c *Config) *Isolation { return &c.Password.Isolation }, IsolationAuto, IsolationProcess, IsolationNone),
-		intLeaf("password.nice", 19, numbers{0, 19}, "(nice value)", "The priority of the child processes: 19 is the lowest.",
+		intLeaf("password.nice", 19, numbers{0, 19}, "(nice value)", "The priority of the child processes. 19 is the lowest: on Linux they then give way to any other process at once (SCHED_IDLE).",
 			func(c *Config) *int { return &c.Password.Nice }),
 		intLeaf("password.workers", 0, numbers{0, 256}, "workers", "How many passwords are hashed at a time. 0: one for each usable core; under a CPU quota one less than its whole cores.",
 			func(c *Config) *int { return &c.Password.Workers }),

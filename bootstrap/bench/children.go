@@ -30,11 +30,10 @@ func child(ctx context.Context, command string, args []string) error {
 	case commandBurn:
 		return burn(ctx)
 	case commandReader:
-		// Its memory fits many times over what it may take, so nothing is collected.
-		debug.SetGCPercent(-1)
-		debug.SetMemoryLimit(1 << 30)
+		collectNothing()
 		return answer(ctx, readProfiles)
 	case commandLogins:
+		collectNothing()
 		return answer(ctx, logIn)
 	case commandFeed:
 		return answer(ctx, feed)
@@ -43,6 +42,13 @@ func child(ctx context.Context, command string, args []string) error {
 	default:
 		return fmt.Errorf("unknown command %q: none, storm or engines", command)
 	}
+}
+
+// collectNothing keeps a generator of load from taking the cores for itself: its
+// memory fits many times over what it may take.
+func collectNothing() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
 }
 
 // answer is the child's side of ask.

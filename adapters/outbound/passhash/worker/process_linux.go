@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +48,9 @@ func restrain(nice int) error {
 	if err := lowerPriority(nice); err != nil {
 		return err
 	}
+	if nice == maxNice {
+		yieldAlways(nice)
+	}
 	// The parent's death is the child's (prctl(2)); again, because it is forgotten by an
 	// exec that changes credentials. Who died before is known by the end of file.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
@@ -79,6 +83,33 @@ func lowerPriority(nice int) error {
 		return err
 	}
 	return unix.Setpriority(unix.PRIO_PGRP, 0, max(nice, niceRange-reversed))
+}
+
+// yieldAlways gives all threads the policy whose tasks give way to any other at once,
+// where nice values alone let them finish their slice (SCHED_IDLE in sched(7)). New
+// threads inherit it, so it is there to stay once a round finds nothing to change.
+// Where a policy of the system forbids it, the nice value has to do.
+func yieldAlways(nice int) {
+	for changed := true; changed; {
+		changed = false
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return
+		}
+		for _, task := range tasks {
+			tid, err := strconv.Atoi(task.Name())
+			if err != nil {
+				return
+			}
+			now, err := unix.SchedGetAttr(tid, 0)
+			if err != nil || now.Policy == unix.SCHED_IDLE {
+				continue // gone, or done
+			}
+			if err := unix.SchedSetAttr(tid, &unix.SchedAttr{Policy: unix.SCHED_IDLE, Nice: int32(nice)}, 0); err == nil { //nolint:gosec // 0 to 19
+				changed = true
+			}
+		}
+	}
 }
 
 // niceRange turns what getpriority returns into a nice value.

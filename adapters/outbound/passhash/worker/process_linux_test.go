@@ -81,6 +81,9 @@ func checkThreads(t *testing.T, pid int, ours string) {
 		if nice := stat(t, task+"/stat", 19); nice != "19" {
 			t.Errorf("%s: got the nice value %s, want 19", task, nice)
 		}
+		if policy := stat(t, task+"/stat", 41); policy != strconv.Itoa(unix.SCHED_IDLE) {
+			t.Errorf("%s: got the scheduling policy %s, want SCHED_IDLE", task, policy)
+		}
 		if got := status(t, task+"/status", "NoNewPrivs"); got != "1" {
 			t.Errorf("%s: got NoNewPrivs %s, want 1", task, got)
 		}
