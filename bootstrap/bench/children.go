@@ -93,6 +93,11 @@ func self(ctx context.Context, command string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, command) //nolint:gosec // this very program
+	if command == commandLogins {
+		// Those who log in have machines of their own: here theirs yields to the service
+		// and to who measures it, and not to the hashes.
+		cmd = exec.CommandContext(ctx, "nice", "-n", "5", path, command) //nolint:gosec // as above
+	}
 	cmd.Stderr = os.Stderr
 	return cmd, nil
 }

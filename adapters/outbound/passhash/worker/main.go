@@ -47,6 +47,7 @@ func Main(compute Compute, args []string, in io.Reader, out io.Writer) int {
 	if _, err := out.Write(frame); err != nil {
 		return exitFault
 	}
+	preferHugePages()
 	return serve(compute, nice, pollable(in), out)
 }
 

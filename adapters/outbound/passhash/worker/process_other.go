@@ -24,3 +24,5 @@ func lowerPriority(int) error { return errors.ErrUnsupported }
 func stopped(int) bool { return false }
 
 func setNonblock(uintptr) error { return errors.ErrUnsupported }
+
+func preferHugePages() {}
