@@ -116,7 +116,7 @@ func describe(check *cli.Check, cfg Config, plan sizing.Plan, state worker.State
 	case state.Isolation == worker.None && cfg.Password.Isolation == IsolationAuto:
 		advise("A storm of logins will slow other requests. Let the service start child processes, or set password.isolation to none to silence this.")
 	case took > time.Second:
-		advise("A login takes longer than a second: lower the cost, or give the service faster cores.")
+		advise("A login takes longer than a second: lower the cost, or give the service faster cores. If other programs keep the cores busy now, hashes wait for them: give the service cores of its own, or another password.nice.")
 	case took < 10*time.Millisecond:
 		advise("That is cheap for an attacker as well: raise password.argon2_memory_kib or the cost.")
 	}
