@@ -79,7 +79,7 @@ var arrows = []arrow{
 	{room: "ports", may: []string{"core/domain"}},
 
 	{room: "adapters/inbound/*", may: []string{"core", "ports$", "adapters/inbound/httpkit"}, tests: []string{world}},
-	{room: "adapters/outbound/entstore", may: []string{"core/domain", "ports$", "ent"}},
+	{room: "adapters/outbound/entstore", may: []string{"core/domain", "ports$", "ent"}, tests: []string{"bootstrap/dbtest"}},
 	{room: "adapters/outbound/*", may: []string{"core/domain", "ports$"}},
 
 	{room: "ent"},
@@ -101,6 +101,8 @@ var libraries = []library{
 	{"go.uber.org/fx", []string{"bootstrap", "$"}, "constructors work without a container"},
 	{"go.uber.org/dig", []string{"bootstrap", "$"}, "constructors work without a container"},
 	{"entgo.io/ent", []string{"adapters/outbound/entstore", "ent"}, "persistence has one door"},
+	{"github.com/jackc/pgx", []string{"adapters/outbound/entstore", "ent", "bootstrap/dbtest"}, "persistence has one door"},
+	{"github.com/go-sql-driver/mysql", []string{"adapters/outbound/entstore", "ent", "bootstrap/dbtest"}, "persistence has one door"},
 	{"ariga.io/atlas", []string{"adapters/outbound/entstore", "ent"}, "persistence has one door"},
 	{"github.com/mattn/go-sqlite3", []string{"adapters/outbound/entstore", "ent", "adapters/inbound/cli/userfile"}, "persistence has one door, and other programs' files are read by one more"},
 	{"github.com/pressly/goose", []string{"adapters/outbound/entstore"}, "persistence has one door"},
@@ -108,7 +110,7 @@ var libraries = []library{
 	{"crypto/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
 	{"math/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
 	{"github.com/getkin/kin-openapi", nil, "the contract is checked by tests, not at run time"},
-	{"github.com/ory/dockertest", nil, "containers are for tests"},
+	{"github.com/ory/dockertest", []string{"bootstrap/dbtest"}, "containers are for tests"},
 }
 
 // Core and ports are pure: they compute. Of what is not ours, the standard library

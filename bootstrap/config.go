@@ -87,8 +87,10 @@ type DatabaseConfig struct {
 	URL         domain.Secret // see Config.DatabaseURL
 	Migrate     MigrateMode
 	Synchronous string // full or normal
-	Readers     int
 	BusyTimeout time.Duration
+
+	Readers, Writers int // 0: the store's choice
+	StatementTimeout time.Duration
 }
 
 // RedisConfig is the shared cache and limiter.

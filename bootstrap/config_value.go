@@ -64,7 +64,7 @@ func checkIssuer(s string) error {
 func checkDatabaseURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil {
-		return errors.New("must be a URL such as sqlite:///path")
+		return errDatabaseURL
 	}
 	switch u.Scheme {
 	case "sqlite":
@@ -73,11 +73,16 @@ func checkDatabaseURL(s string) error {
 		}
 		return nil
 	case "postgres", "postgresql", "mysql":
-		return errNotAvailable
+		if u.Hostname() == "" || len(u.Path) < 2 {
+			return errDatabaseURL
+		}
+		return nil
 	default:
-		return errors.New("must be a URL such as sqlite:///path")
+		return errDatabaseURL
 	}
 }
+
+var errDatabaseURL = errors.New("must be a URL such as sqlite:///path, postgres://user:password@host:5432/database or mysql://user:password@host:3306/database")
 
 // checkSMTPURL accepts smtp and smtps with a host.
 func checkSMTPURL(s string) error {

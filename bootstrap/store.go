@@ -69,8 +69,10 @@ func storeConfig(cfg Config) (entstore.Config, error) {
 	return entstore.Config{
 		URL:         url.Reveal(),
 		Synchronous: strings.ToUpper(cfg.Database.Synchronous),
-		Readers:     cfg.Database.Readers,
 		BusyTimeout: cfg.Database.BusyTimeout,
+
+		Readers: cfg.Database.Readers, Writers: cfg.Database.Writers,
+		StatementTimeout: cfg.Database.StatementTimeout,
 	}, nil
 }
 

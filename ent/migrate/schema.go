@@ -13,9 +13,9 @@ var (
 	AccountsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
 		{Name: "email", Type: field.TypeString},
-		{Name: "email_canonical", Type: field.TypeString},
+		{Name: "email_canonical", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(1020)"}},
 		{Name: "username", Type: field.TypeString, Nullable: true},
-		{Name: "username_canonical", Type: field.TypeString, Nullable: true},
+		{Name: "username_canonical", Type: field.TypeString, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(128)"}},
 		{Name: "display_name", Type: field.TypeString},
 		{Name: "status", Type: field.TypeString},
 		{Name: "roles", Type: field.TypeJSON},
@@ -85,8 +85,8 @@ var (
 	// CredentialsColumns holds the columns for the "credentials" table.
 	CredentialsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
-		{Name: "password_hash", Type: field.TypeString},
-		{Name: "settings", Type: field.TypeString},
+		{Name: "password_hash", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varchar(1024)"}},
+		{Name: "settings", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varchar(512)"}},
 		{Name: "version", Type: field.TypeInt64},
 		{Name: "changed_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 	}
@@ -113,7 +113,7 @@ var (
 	}
 	// GuardsColumns holds the columns for the "guards" table.
 	GuardsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeString},
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(255)"}},
 		{Name: "count", Type: field.TypeInt64},
 	}
 	// GuardsTable holds the schema information for the "guards" table.

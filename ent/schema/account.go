@@ -22,9 +22,9 @@ func (Account) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("id").Immutable().SchemaType(uuidColumn()),
 		field.String("email"),
-		field.String("email_canonical"),
+		field.String("email_canonical").SchemaType(exactColumn(1020)),
 		field.String("username").Optional().Nillable(),
-		field.String("username_canonical").Optional().Nillable(),
+		field.String("username_canonical").Optional().Nillable().SchemaType(exactColumn(128)),
 		field.String("display_name"),
 		field.String("status"),
 		field.Strings("roles"),

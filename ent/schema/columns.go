@@ -21,3 +21,12 @@ func instantColumn() columnType { return columnType{dialect.MySQL: "datetime(6)"
 func binaryColumn(size int) columnType {
 	return columnType{dialect.MySQL: fmt.Sprintf("varbinary(%d)", size)}
 }
+
+// textColumn holds at most size characters, where ent's choice for MySQL holds 255.
+func textColumn(size int) columnType {
+	return columnType{dialect.MySQL: fmt.Sprintf("varchar(%d)", size)}
+}
+
+// exactColumn holds text of at most size bytes that is compared byte by byte: the texts
+// of MySQL and MariaDB have no collation in common that sees a space at the end.
+func exactColumn(size int) columnType { return binaryColumn(size) }

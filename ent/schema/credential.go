@@ -22,8 +22,8 @@ func (Credential) Annotations() []schema.Annotation {
 func (Credential) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("id").Immutable().SchemaType(uuidColumn()),
-		field.String("password_hash").Sensitive(),
-		field.String("settings"), // domain.SettingsOf the hash
+		field.String("password_hash").Sensitive().SchemaType(textColumn(1024)),
+		field.String("settings").SchemaType(textColumn(512)), // domain.SettingsOf the hash
 		field.Int64("version"),
 		field.Time("changed_at").SchemaType(instantColumn()),
 	}

@@ -18,7 +18,7 @@ func (Guard) Annotations() []schema.Annotation {
 // Fields lists the columns.
 func (Guard) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("id").Immutable(),
+		field.String("id").Immutable().SchemaType(exactColumn(255)),
 		field.Int64("count"),
 	}
 }

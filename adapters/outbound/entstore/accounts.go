@@ -20,7 +20,7 @@ func (s accounts) Create(ctx context.Context, a domain.Account) error {
 	if err != nil {
 		return err
 	}
-	return s.fault(ctx, w.Account.Create().
+	create := w.Account.Create().
 		SetID(string(a.ID)).
 		SetEmail(a.Email.Address).
 		SetEmailCanonical(a.Email.Canonical).
@@ -35,23 +35,23 @@ func (s accounts) Create(ctx context.Context, a domain.Account) error {
 		SetProfileVersion(a.Version.Profile).
 		SetCreatedAt(domain.Instant(a.CreatedAt)).
 		SetUpdatedAt(domain.Instant(a.UpdatedAt)).
-		SetNillableLastLoginAt(optional(a.LastLoginAt)).
-		Exec(ctx))
+		SetNillableLastLoginAt(optional(a.LastLoginAt))
+	return s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 }
 
 // ByID implements ports.Accounts.
 func (s accounts) ByID(ctx context.Context, id domain.ID) (domain.Account, error) {
-	return s.by(ctx, accountByID, string(id))
+	return s.by(ctx, s.statements.accountByID, string(id))
 }
 
 // ByEmail implements ports.Accounts.
 func (s accounts) ByEmail(ctx context.Context, canonical string) (domain.Account, error) {
-	return s.by(ctx, accountByEmail, canonical)
+	return s.by(ctx, s.statements.accountByEmail, canonical)
 }
 
 // ByUsername implements ports.Accounts.
 func (s accounts) ByUsername(ctx context.Context, canonical string) (domain.Account, error) {
-	return s.by(ctx, accountByUsername, canonical)
+	return s.by(ctx, s.statements.accountByName, canonical)
 }
 
 func (s accounts) by(ctx context.Context, query, key string) (domain.Account, error) {
@@ -94,9 +94,10 @@ func (s accounts) Update(ctx context.Context, a domain.Account, from domain.Acco
 	} else {
 		update.SetEmailVerifiedAt(domain.Instant(a.EmailVerifiedAt))
 	}
-	changed, err := update.Save(ctx)
+	var changed int
+	err = s.attempt(ctx, primaryKey, func() (err error) { changed, err = update.Save(ctx); return err })
 	if err != nil {
-		return s.fault(ctx, err)
+		return err
 	}
 	return one(changed)
 }

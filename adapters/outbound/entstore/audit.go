@@ -21,7 +21,7 @@ func (s audit) Append(ctx context.Context, e domain.AuditEvent) error {
 	if err != nil {
 		return err
 	}
-	return s.fault(ctx, w.AuditEvent.Create().
+	create := w.AuditEvent.Create().
 		SetID(string(e.ID)).
 		SetAt(domain.Instant(e.At)).
 		SetActorKind(string(e.Actor.Kind)).
@@ -32,8 +32,8 @@ func (s audit) Append(ctx context.Context, e domain.AuditEvent) error {
 		SetCorrelationID(e.Actor.CorrelationID).
 		SetAction(string(e.Action)).
 		SetSubject(string(e.Subject)).
-		SetDetail(e.Detail).
-		Exec(ctx))
+		SetDetail(e.Detail)
+	return s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 }
 
 // List implements ports.Audit.

@@ -19,13 +19,13 @@ func (s credentials) Create(ctx context.Context, c domain.Credential) error {
 	if err != nil {
 		return err
 	}
-	return s.fault(ctx, w.Credential.Create().
+	create := w.Credential.Create().
 		SetID(string(c.AccountID)).
 		SetPasswordHash(c.Hash.Reveal()).
 		SetSettings(domain.SettingsOf(c.Hash)).
 		SetVersion(c.Version).
-		SetChangedAt(domain.Instant(c.ChangedAt)).
-		Exec(ctx))
+		SetChangedAt(domain.Instant(c.ChangedAt))
+	return s.attempt(ctx, "account_id", func() error { return create.Exec(ctx) })
 }
 
 // ByAccount implements ports.Credentials.

@@ -5,9 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/mattn/go-sqlite3"
 
 	"authserve/core/domain"
 	"authserve/ent"
@@ -20,9 +17,16 @@ var ErrSchemaNewer = domain.NewError(domain.KindUnavailable, "schema_newer", "Th
 // errClosed: a Tx was used after its door had closed. It is a bug of the caller.
 var errClosed = domain.NewError(domain.KindInternal, "store_tx_closed", "A transaction was used after its end.")
 
-// translate turns an error of Ent, database/sql or SQLite into one of ports.
-func translate(ctx context.Context, err error) error {
-	var fault sqlite3.Error
+// translate turns an error of Ent, database/sql or the driver into one of ports.
+func (s *Store) translate(ctx context.Context, err error) error {
+	return s.translateKey(ctx, err, primaryKey)
+}
+
+// primaryKey is what callers call most primary keys.
+const primaryKey = "id"
+
+// translateKey is translate where the primary key has another name for callers.
+func (s *Store) translateKey(ctx context.Context, err error, primary string) error {
 	switch {
 	case err == nil:
 		return nil
@@ -33,47 +37,34 @@ func translate(ctx context.Context, err error) error {
 		return ports.ErrUnavailable.Wrap(fmt.Errorf("%w: %w", ctx.Err(), err))
 	case errors.Is(err, sql.ErrTxDone):
 		return errClosed.Wrap(err)
-	case errors.As(err, &fault):
-		return translateSQLite(fault)
-	default:
-		return ports.ErrUnavailable.Wrap(err)
 	}
+	f, _ := s.engine.fault(err)
+	switch f.kind {
+	case readOnlyFault:
+		return ports.ErrReadOnly.Wrap(err)
+	case referenceFault:
+		return ports.ErrNotFound.Wrap(err)
+	case uniqueFault:
+		return ports.Conflict(conflictField(f.key, primary)).Wrap(err)
+	case otherFault, transientFault:
+	}
+	return ports.ErrUnavailable.Wrap(err)
 }
 
-func translateSQLite(fault sqlite3.Error) error {
-	switch {
-	case fault.Code == sqlite3.ErrReadonly:
-		return ports.ErrReadOnly.Wrap(fault)
-	case fault.ExtendedCode == sqlite3.ErrConstraintForeignKey:
-		return ports.ErrNotFound.Wrap(fault)
-	case fault.ExtendedCode == sqlite3.ErrConstraintUnique, fault.ExtendedCode == sqlite3.ErrConstraintPrimaryKey:
-		return ports.Conflict(conflictField(fault)).Wrap(fault)
-	default:
-		return ports.ErrUnavailable.Wrap(fault)
-	}
+// isTransient reports whether the transaction lost against another one.
+func (s *Store) isTransient(err error) bool {
+	f, _ := s.engine.fault(err)
+	return f.kind == transientFault
 }
 
-// conflictField names the field of a unique or primary key violation as ports
-// does. SQLite names the columns only in its text ("UNIQUE constraint failed:
-// accounts.email_canonical"); that the violation is one is known by code.
-func conflictField(fault sqlite3.Error) string {
-	_, column, _ := strings.Cut(fault.Error(), ": ")
-	switch column {
-	case "accounts.email_canonical":
+// conflictField names the field of a unique value as ports does.
+func conflictField(key, primary string) string {
+	switch key {
+	case "accounts_email_canonical", "accounts.email_canonical", "accounts.accounts_email_canonical":
 		return "email"
-	case "accounts.username_canonical":
+	case "accounts_username_canonical", "accounts.username_canonical", "accounts.accounts_username_canonical":
 		return "username"
-	case "credentials.id":
-		return "account_id"
-	case "idempotency_records.id":
-		return "key"
+	default:
+		return primary
 	}
-	_, name, _ := strings.Cut(column, ".")
-	return name
-}
-
-// isBusy reports whether another process held the lock for too long.
-func isBusy(err error) bool {
-	var fault sqlite3.Error
-	return errors.As(err, &fault) && (fault.Code == sqlite3.ErrBusy || fault.Code == sqlite3.ErrLocked)
 }

@@ -5,17 +5,14 @@ import "database/sql"
 // ParseURL lets tests see what becomes of a URL.
 var ParseURL = parseURL
 
-// ConflictField lets tests see which field a violation is about.
-var ConflictField = conflictField
-
 // LockFile lets tests hold the lock of migrations.
 var LockFile = lockFile
 
 // Reader is the pool behind View.
-func (s *Store) Reader() *sql.DB { return s.reader }
+func (s *Store) Reader() *sql.DB { return s.pools.reader }
 
 // Writer is the pool behind Update.
-func (s *Store) Writer() *sql.DB { return s.writer }
+func (s *Store) Writer() *sql.DB { return s.pools.writer }
 
 // OpenForMigration opens the pool in which migrations run.
-func (m *Migrator) OpenForMigration() *sql.DB { return openPlain(m.settings.migrationDSN()) }
+func (m *Migrator) OpenForMigration() *sql.DB { return m.engine.migrations().open() }

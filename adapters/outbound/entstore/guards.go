@@ -33,7 +33,8 @@ func (s guards) Advance(ctx context.Context, name string, from int64) error {
 		return err
 	}
 	if from == 0 {
-		err := s.fault(ctx, w.Guard.Create().SetID(name).SetCount(1).Exec(ctx))
+		create := w.Guard.Create().SetID(name).SetCount(1)
+		err := s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 		if errors.Is(err, ports.ErrConflict) {
 			return ports.ErrStale.Wrap(err)
 		}

@@ -45,13 +45,13 @@ func (s idempotency) Create(ctx context.Context, r domain.IdempotencyRecord) err
 	if err != nil {
 		return s.fault(ctx, err)
 	}
-	return s.fault(ctx, w.IdempotencyRecord.Create().
+	create := w.IdempotencyRecord.Create().
 		SetID(id).
 		SetBody(r.Body).
 		SetResource(string(r.Resource)).
 		SetCreatedAt(now).
-		SetExpiresAt(domain.Instant(r.ExpiresAt)).
-		Exec(ctx))
+		SetExpiresAt(domain.Instant(r.ExpiresAt))
+	return s.attempt(ctx, "key", func() error { return create.Exec(ctx) })
 }
 
 // Purge implements ports.Idempotency.

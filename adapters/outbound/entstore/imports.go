@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
 	"authserve/core/domain"
@@ -64,7 +63,7 @@ func (s imports) Create(ctx context.Context, batch []domain.ImportedAccount) err
 	if len(batch) == 0 {
 		return nil
 	}
-	return s.fault(ctx, s.allOrNothing(ctx, func() error {
+	return s.deny(s.allOrNothing(ctx, func() error {
 		if err := s.insertAccounts(ctx, batch); err != nil {
 			return err
 		}
@@ -77,22 +76,26 @@ func (s imports) Create(ctx context.Context, batch []domain.ImportedAccount) err
 
 // allOrNothing takes back what fn wrote when it fails.
 func (s imports) allOrNothing(ctx context.Context, fn func() error) error {
-	if err := s.exec(ctx, "SAVEPOINT import"); err != nil {
-		return err
+	if err := s.exec(ctx, "SAVEPOINT batch"); err != nil {
+		return s.translate(ctx, err)
 	}
 	failure := fn()
-	if failure != nil {
-		if err := s.exec(ctx, "ROLLBACK TO import"); err != nil {
-			return err
-		}
+	if failure == nil {
+		return s.translate(ctx, s.exec(ctx, "RELEASE SAVEPOINT batch"))
 	}
-	return errors.Join(failure, s.exec(ctx, "RELEASE import"))
+	if domain.KindOf(failure) == domain.KindUnavailable {
+		return failure // and the transaction with it
+	}
+	if err := s.exec(ctx, "ROLLBACK TO SAVEPOINT batch"); err != nil {
+		return s.translate(ctx, errors.Join(err, failure))
+	}
+	return failure
 }
 
 // insertAccounts has the longest of the statements: at domain.MaxImportBatch it has
 // less than half of the 32,766 arguments that SQLite takes.
 func (s imports) insertAccounts(ctx context.Context, batch []domain.ImportedAccount) error {
-	into := insertInto(account.Table).Columns(
+	into := s.insertInto(account.Table).Columns(
 		account.FieldID, account.FieldEmail, account.FieldEmailCanonical,
 		account.FieldUsername, account.FieldUsernameCanonical, account.FieldDisplayName,
 		account.FieldStatus, account.FieldRoles, account.FieldEmailVerifiedAt,
@@ -107,16 +110,16 @@ func (s imports) insertAccounts(ctx context.Context, batch []domain.ImportedAcco
 		into.Values(
 			string(a.ID), a.Email.Address, a.Email.Canonical,
 			optionalText(a.Username.Name), optionalText(a.Username.Canonical), a.DisplayName,
-			string(a.Status), roles, optional(a.EmailVerifiedAt),
+			string(a.Status), json.RawMessage(roles), optional(a.EmailVerifiedAt),
 			a.Version.AuthGeneration, a.Version.Credential, a.Version.Profile,
 			domain.Instant(a.CreatedAt), domain.Instant(a.UpdatedAt), optional(a.LastLoginAt))
 	}
 	query, args := into.Query()
-	return s.exec(ctx, query, args...)
+	return s.translate(ctx, s.exec(ctx, query, args...))
 }
 
 func (s imports) insertCredentials(ctx context.Context, batch []domain.ImportedAccount) error {
-	into := insertInto(credential.Table).Columns(
+	into := s.insertInto(credential.Table).Columns(
 		credential.FieldID, credential.FieldPasswordHash, credential.FieldSettings,
 		credential.FieldVersion, credential.FieldChangedAt)
 	rows := 0
@@ -132,11 +135,11 @@ func (s imports) insertCredentials(ctx context.Context, batch []domain.ImportedA
 		return nil
 	}
 	query, args := into.Query()
-	return s.exec(ctx, query, args...)
+	return s.translateKey(ctx, s.exec(ctx, query, args...), "account_id")
 }
 
 func (s imports) insertEvents(ctx context.Context, batch []domain.ImportedAccount) error {
-	into := insertInto(auditevent.Table).Columns(
+	into := s.insertInto(auditevent.Table).Columns(
 		auditevent.FieldID, auditevent.FieldAt,
 		auditevent.FieldActorKind, auditevent.FieldActorID, auditevent.FieldActorSessionID,
 		auditevent.FieldActorIP, auditevent.FieldActorUserAgent, auditevent.FieldCorrelationID,
@@ -151,17 +154,12 @@ func (s imports) insertEvents(ctx context.Context, batch []domain.ImportedAccoun
 			string(e.ID), domain.Instant(e.At),
 			string(e.Actor.Kind), e.Actor.ID, string(e.Actor.SessionID),
 			e.Actor.IP, e.Actor.UserAgent, e.Actor.CorrelationID,
-			string(e.Action), string(e.Subject), detail)
+			string(e.Action), string(e.Subject), json.RawMessage(detail))
 	}
 	query, args := into.Query()
-	return s.exec(ctx, query, args...)
+	return s.translate(ctx, s.exec(ctx, query, args...))
 }
 
-func insertInto(table string) *entsql.InsertBuilder {
-	return entsql.Dialect(dialect.SQLite).Insert(table)
-}
-
-func (s imports) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.sql.ExecContext(ctx, query, args...)
-	return err
+func (s imports) insertInto(table string) *entsql.InsertBuilder {
+	return entsql.Dialect(s.engine.dialect()).Insert(table)
 }

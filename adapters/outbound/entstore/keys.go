@@ -46,15 +46,15 @@ func (s keys) Create(ctx context.Context, k domain.SigningKey) error {
 	if err != nil {
 		return err
 	}
-	return s.fault(ctx, w.SigningKey.Create().
+	create := w.SigningKey.Create().
 		SetID(string(k.ID)).
 		SetAlgorithm(string(k.Algorithm)).
 		SetState(string(k.State)).
 		SetPublicKey(k.Public).
 		SetSealedPrivateKey(k.SealedPrivate).
 		SetCreatedAt(domain.Instant(k.CreatedAt)).
-		SetStateSince(domain.Instant(k.StateSince)).
-		Exec(ctx))
+		SetStateSince(domain.Instant(k.StateSince))
+	return s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 }
 
 // SetState implements ports.Keys.

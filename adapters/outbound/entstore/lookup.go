@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+
+	"entgo.io/ent/dialect"
 
 	"authserve/core/domain"
 	"authserve/ent"
@@ -16,26 +19,56 @@ import (
 // it has sessions to end. Ent builds the text of a statement anew each time, which
 // costs more than running it, so these have fixed texts. Everything else goes through
 // Ent, but for imports.
-const (
-	sessionByID = "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
-		"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +
-		"refresh_key_id, refresh_rotated_at, refresh_retry_key FROM sessions WHERE id = ?"
-	accountBy = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
+type statements struct {
+	sessionByID, advanceSession, moreSessions  string
+	accountByID, accountByEmail, accountByName string
+	credentialByID                             string
+}
+
+func newStatements(name string) statements {
+	const account = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
 		"email_verified_at, auth_generation, credential_version, profile_version, created_at, updated_at, " +
 		"last_login_at FROM accounts WHERE "
-	accountByID       = accountBy + "id = ?"
-	accountByEmail    = accountBy + "email_canonical = ?"
-	accountByUsername = accountBy + "username_canonical = ?"
-	credentialByID    = "SELECT password_hash, version, changed_at FROM credentials WHERE id = ?"
-	moreSessions      = "SELECT 1 FROM sessions WHERE account_id = ? AND ended_at IS NULL LIMIT 1 OFFSET ?"
-	advanceSession    = "UPDATE sessions SET generation = ?, last_seen_at = ?, expires_at = ?, refresh_nonce = ?, " +
-		"refresh_counter = ?, refresh_retries = ?, refresh_key_id = ?, refresh_rotated_at = ?, refresh_retry_key = ? " +
-		"WHERE id = ? AND ended_at IS NULL AND refresh_nonce = ? AND refresh_counter = ? AND refresh_retries = ?"
-)
+	s := statements{
+		sessionByID: "SELECT id, account_id, generation, client_id, auth_methods, ip, user_agent, created_at, last_seen_at, " +
+			"expires_at, absolute_expires_at, ended_at, end_reason, refresh_nonce, refresh_counter, refresh_retries, " +
+			"refresh_key_id, refresh_rotated_at, refresh_retry_key FROM sessions WHERE id = ?",
+		advanceSession: "UPDATE sessions SET generation = ?, last_seen_at = ?, expires_at = ?, refresh_nonce = ?, " +
+			"refresh_counter = ?, refresh_retries = ?, refresh_key_id = ?, refresh_rotated_at = ?, refresh_retry_key = ? " +
+			"WHERE id = ? AND ended_at IS NULL AND refresh_nonce = ? AND refresh_counter = ? AND refresh_retries = ?",
+		moreSessions:   "SELECT 1 FROM sessions WHERE account_id = ? AND ended_at IS NULL LIMIT 1 OFFSET ?",
+		accountByID:    account + "id = ?",
+		accountByEmail: account + "email_canonical = ?",
+		accountByName:  account + "username_canonical = ?",
+		credentialByID: "SELECT password_hash, version, changed_at FROM credentials WHERE id = ?",
+	}
+	if name == dialect.Postgres {
+		for _, text := range []*string{
+			&s.sessionByID, &s.advanceSession, &s.moreSessions, &s.accountByID, &s.accountByEmail, &s.accountByName, &s.credentialByID,
+		} {
+			*text = numbered(*text)
+		}
+	}
+	return s
+}
+
+// numbered turns ? into $1, $2 and so on. No text here has a ? of another kind.
+func numbered(text string) string {
+	var out strings.Builder
+	n := 0
+	for part := range strings.SplitSeq(text, "?") {
+		if n > 0 {
+			fmt.Fprintf(&out, "$%d", n)
+		}
+		out.WriteString(part)
+		n++
+	}
+	return out.String()
+}
 
 func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
 	row := new(ent.Session)
-	err := t.lookup(ctx, sessionByID, []any{id},
+	err := t.lookup(ctx, t.statements.sessionByID, []any{id},
 		&row.ID, &row.AccountID, &row.Generation, &row.ClientID, list{&row.AuthMethods}, &row.IP, &row.UserAgent,
 		&row.CreatedAt, &row.LastSeenAt, &row.ExpiresAt, &row.AbsoluteExpiresAt, &row.EndedAt, &row.EndReason,
 		&row.RefreshNonce, &row.RefreshCounter, &row.RefreshRetries, &row.RefreshKeyID, &row.RefreshRotatedAt,
@@ -43,7 +76,7 @@ func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
 	return row, err
 }
 
-// account reads the one account that query, one of those of accountBy, finds by key.
+// account reads the one account that query, a statement for accounts, finds by key.
 func (t *tx) account(ctx context.Context, query, key string) (*ent.Account, error) {
 	row := new(ent.Account)
 	err := t.lookup(ctx, query, []any{key},
@@ -55,7 +88,7 @@ func (t *tx) account(ctx context.Context, query, key string) (*ent.Account, erro
 
 func (t *tx) credentialByID(ctx context.Context, accountID string) (*ent.Credential, error) {
 	row := new(ent.Credential)
-	err := t.lookup(ctx, credentialByID, []any{accountID}, &row.PasswordHash, &row.Version, &row.ChangedAt)
+	err := t.lookup(ctx, t.statements.credentialByID, []any{accountID}, &row.PasswordHash, &row.Version, &row.ChangedAt)
 	return row, err
 }
 
@@ -63,7 +96,7 @@ func (t *tx) credentialByID(ctx context.Context, accountID string) (*ent.Credent
 // ended, expired ones included. The index alone tells.
 func (t *tx) hasMoreSessions(ctx context.Context, accountID string, than int) (bool, error) {
 	var one int
-	err := t.lookup(ctx, moreSessions, []any{accountID, than}, &one)
+	err := t.lookup(ctx, t.statements.moreSessions, []any{accountID, than}, &one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -76,7 +109,7 @@ func (t *tx) advanceSession(ctx context.Context, v domain.Session, from domain.R
 	if v.Refresh.RetryKey != nil {
 		retryKey = v.Refresh.RetryKey
 	}
-	result, err := t.sql.ExecContext(ctx, advanceSession,
+	result, err := t.sql.ExecContext(ctx, t.statements.advanceSession,
 		v.Generation, domain.Instant(v.LastSeenAt), domain.Instant(v.ExpiresAt), v.Refresh.Nonce,
 		v.Refresh.Counter, v.Refresh.Retries, v.Refresh.KeyID, optional(v.Refresh.RotatedAt), retryKey,
 		string(v.ID), from.Nonce, from.Counter, from.Retries)

@@ -22,7 +22,7 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.fault(ctx, w.Message.Create().
+	create := w.Message.Create().
 		SetID(string(m.ID)).
 		SetKind(string(m.Kind)).
 		SetAccountID(string(m.AccountID)).
@@ -34,8 +34,8 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 		SetAttempt(m.Attempt).
 		SetFailures(m.Failures).
 		SetDueAt(domain.Instant(m.DueAt)).
-		SetLastError(m.LastError).
-		Exec(ctx))
+		SetLastError(m.LastError)
+	return s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 }
 
 // Claim implements ports.Outbox. Each message is taken by a conditional write of

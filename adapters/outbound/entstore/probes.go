@@ -2,9 +2,7 @@ package entstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"authserve/ports"
 )
@@ -14,8 +12,6 @@ import (
 func (s *Store) Probes() []ports.Probe {
 	return []ports.Probe{probe{"database", s.checkDatabase}, probe{"schema", s.checkSchema}}
 }
-
-var errReplaced = errors.New("the database file was removed or replaced while the service runs: restart it")
 
 type probe struct {
 	name  string
@@ -31,22 +27,21 @@ func (p probe) Name() string { return p.name }
 func (p probe) Check(ctx context.Context) error { return p.check(ctx) }
 
 func (s *Store) checkDatabase(ctx context.Context) error {
-	if file, err := os.Stat(s.settings.file); err != nil || !os.SameFile(file, s.file) {
-		return ports.ErrUnavailable.Wrap(errors.Join(errReplaced, err))
+	if err := s.engine.check(ctx, s.pools.reader); err != nil {
+		return ports.ErrUnavailable.Wrap(err)
 	}
-	var tables int
-	return translate(ctx, s.reader.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables))
+	return nil
 }
 
 func (s *Store) checkSchema(ctx context.Context) error {
-	newest, err := newestVersion()
+	newest, err := newestVersion(s.engine.migrations().files)
 	if err != nil {
 		return err
 	}
 	var version int64
-	err = s.reader.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&version)
+	err = s.pools.reader.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&version)
 	if err != nil {
-		return translate(ctx, err)
+		return s.translate(ctx, err)
 	}
 	if version != newest {
 		return ports.ErrUnavailable.Wrap(fmt.Errorf("the schema is at version %d, this program needs %d", version, newest))

@@ -45,7 +45,7 @@ func (s sessions) Create(ctx context.Context, v domain.Session) error {
 	if v.Refresh.RetryKey != nil {
 		create.SetRefreshRetryKey(v.Refresh.RetryKey)
 	}
-	return s.fault(ctx, create.Exec(ctx))
+	return s.attempt(ctx, primaryKey, func() error { return create.Exec(ctx) })
 }
 
 // ByID implements ports.Sessions.

@@ -11,9 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+
+	sqlitefiles "authserve/ent/migrate/sqlite"
+	"authserve/ports"
 )
 
 const (
@@ -27,25 +33,27 @@ const (
 	preparedStatements = "64"
 )
 
-// settings are a checked Config.
-type settings struct {
+// sqlite is the engine of SQLite.
+type sqlite struct {
 	file        string
 	synchronous string
 	readers     int
 	busyTimeout time.Duration
-	telemetry   telemetry
+	opened      *openedFile
 }
 
-func newSettings(cfg Config) (settings, error) {
+// openedFile is which file was opened, whatever is at its path later.
+type openedFile struct{ info os.FileInfo }
+
+var _ engine = sqlite{}
+
+func newSQLite(cfg Config) (sqlite, error) {
 	var faults []error
 	file, err := parseURL(cfg.URL)
 	if err != nil {
 		faults = append(faults, err)
 	}
-	s := settings{
-		file: file, synchronous: cfg.Synchronous, readers: cfg.Readers, busyTimeout: cfg.BusyTimeout,
-		telemetry: newTelemetry(cfg.TracerProvider, cfg.MeterProvider),
-	}
+	s := sqlite{file: file, synchronous: cfg.Synchronous, readers: cfg.Readers, busyTimeout: cfg.BusyTimeout, opened: &openedFile{}}
 	switch s.synchronous {
 	case "":
 		s.synchronous = "FULL"
@@ -66,6 +74,110 @@ func newSettings(cfg Config) (settings, error) {
 		faults = append(faults, fmt.Errorf("the busy timeout must be at least %s, got %s", busyStep, s.busyTimeout))
 	}
 	return s, errors.Join(faults...)
+}
+
+func (sqlite) dialect() string  { return dialect.SQLite }
+func (sqlite) system() string   { return "sqlite" }
+func (s sqlite) String() string { return "the database " + s.file }
+func (sqlite) poisons() bool    { return false }
+
+// again: SQLite has waited for the lock by itself.
+func (s sqlite) again(n int) (time.Duration, bool) { return 0, n < int(s.busyTimeout/busyStep) }
+
+func (s sqlite) open(ctx context.Context, t telemetry) (p pools, err error) {
+	if err := createFile(s.file); err != nil {
+		return p, err
+	}
+	// Of two processes that switch a fresh file to the write-ahead log at once,
+	// one would fail; and a running migration must have ended.
+	unlock, err := lockFile(ctx, s.lockFile())
+	if err != nil {
+		return p, err
+	}
+	p.writer = t.open(newConnector(s.writerDSN()), "writer")
+	p.writer.SetMaxOpenConns(1)
+	p.writer.SetMaxIdleConns(1)
+	// The readers' mode=ro needs the file and its log: the writer comes first.
+	if err := errors.Join(p.writer.PingContext(ctx), unlock()); err != nil {
+		return p, err
+	}
+	p.reader = t.open(newConnector(s.readerDSN()), "reader")
+	p.reader.SetMaxOpenConns(s.readers)
+	p.reader.SetMaxIdleConns(s.readers)
+	if err := p.reader.PingContext(ctx); err != nil {
+		return p, err
+	}
+	s.opened.info, err = os.Stat(s.file)
+	return p, err
+}
+
+func (s sqlite) migrations() migrations {
+	return migrations{
+		files: sqlitefiles.Files, dialect: goose.DialectSQLite3,
+		open: func() *sql.DB {
+			db := sql.OpenDB(newConnector(s.migrationDSN()))
+			db.SetMaxOpenConns(1)
+			return db
+		},
+		lock: func(ctx context.Context, _ *sql.DB) (func() error, error) {
+			if err := createFile(s.file); err != nil {
+				return nil, err
+			}
+			// Before the first connection: two that switch a fresh file to the write-ahead
+			// log at once would get in each other's way.
+			return lockFile(ctx, s.lockFile())
+		},
+		absent: func() (bool, error) {
+			_, err := os.Stat(s.file)
+			return errors.Is(err, fs.ErrNotExist), nil
+		},
+		after: checkForeignKeys,
+	}
+}
+
+// checkForeignKeys makes up for migrating with foreign keys off.
+func checkForeignKeys(ctx context.Context, db *sql.DB) error {
+	var violations int
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&violations)
+	if err != nil {
+		return ports.ErrUnavailable.Wrap(err)
+	}
+	if violations > 0 {
+		return fmt.Errorf("after the migration %d rows refer to rows that do not exist", violations)
+	}
+	return nil
+}
+
+var errReplaced = errors.New("the database file was removed or replaced while the service runs: restart it")
+
+func (s sqlite) check(ctx context.Context, db *sql.DB) error {
+	if file, err := os.Stat(s.file); err != nil || !os.SameFile(file, s.opened.info) {
+		return errors.Join(errReplaced, err)
+	}
+	var tables int
+	return db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables)
+}
+
+func (sqlite) fault(err error) (fault, bool) {
+	var f sqlite3.Error
+	if !errors.As(err, &f) {
+		return fault{}, false
+	}
+	switch {
+	case f.Code == sqlite3.ErrBusy, f.Code == sqlite3.ErrLocked:
+		return fault{kind: transientFault}, true
+	case f.Code == sqlite3.ErrReadonly:
+		return fault{kind: readOnlyFault}, true
+	case f.ExtendedCode == sqlite3.ErrConstraintForeignKey:
+		return fault{kind: referenceFault}, true
+	case f.ExtendedCode == sqlite3.ErrConstraintUnique, f.ExtendedCode == sqlite3.ErrConstraintPrimaryKey:
+		// The column stands only in the text: "UNIQUE constraint failed:
+		// accounts.email_canonical".
+		_, column, _ := strings.Cut(f.Error(), ": ")
+		return fault{kind: uniqueFault, key: column}, true
+	default:
+		return fault{}, true
+	}
 }
 
 // parseURL returns the path of sqlite:///absolute/path or sqlite:relative/path.
@@ -89,23 +201,23 @@ func parseURL(raw string) (string, error) {
 	return path, nil
 }
 
-func (s settings) lockFile() string { return s.file + ".migrate.lock" }
+func (s sqlite) lockFile() string { return s.file + ".migrate.lock" }
 
-func (s settings) writerDSN() string {
+func (s sqlite) writerDSN() string {
 	return s.dsn(busyStep, url.Values{"_txlock": {"immediate"}, "_foreign_keys": {"1"}, "_journal_mode": {"WAL"}})
 }
 
-func (s settings) readerDSN() string {
+func (s sqlite) readerDSN() string {
 	return s.dsn(busyStep, url.Values{"mode": {"ro"}, "_query_only": {"1"}})
 }
 
 // migrationDSN leaves foreign keys off: SQLite changes a table by rebuilding it,
 // and dropping the old one would delete the rows that refer to it.
-func (s settings) migrationDSN() string {
+func (s sqlite) migrationDSN() string {
 	return s.dsn(s.busyTimeout, url.Values{"_txlock": {"immediate"}, "_foreign_keys": {"0"}, "_journal_mode": {"WAL"}})
 }
 
-func (s settings) dsn(busy time.Duration, params url.Values) string {
+func (s sqlite) dsn(busy time.Duration, params url.Values) string {
 	params.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
 	params.Set("_synchronous", s.synchronous)
 	params.Set("_stmt_cache_size", preparedStatements)
@@ -159,6 +271,3 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // Driver implements driver.Connector.
 func (c connector) Driver() driver.Driver { return c.driver }
-
-// openPlain opens a pool without telemetry.
-func openPlain(dsn string) *sql.DB { return sql.OpenDB(newConnector(dsn)) }

@@ -16,24 +16,25 @@ import (
 
 // telemetry observes what happens below Ent.
 type telemetry struct {
+	system  string // db.system.name
 	tracers trace.TracerProvider
 	meters  metric.MeterProvider
 }
 
-func newTelemetry(tracers trace.TracerProvider, meters metric.MeterProvider) telemetry {
+func newTelemetry(system string, tracers trace.TracerProvider, meters metric.MeterProvider) telemetry {
 	if tracers == nil {
 		tracers = tracenoop.NewTracerProvider()
 	}
 	if meters == nil {
 		meters = metricnoop.NewMeterProvider()
 	}
-	return telemetry{tracers: tracers, meters: meters}
+	return telemetry{system: system, tracers: tracers, meters: meters}
 }
 
-// openTraced opens a pool whose statements become spans named after their first
-// word. The statements hold placeholders; arguments are never recorded.
-func (s settings) openTraced(dsn, pool string) *sql.DB {
-	return otelsql.OpenDB(newConnector(dsn), s.telemetry.options(pool)...)
+// open opens a pool whose statements become spans named after their first word. The
+// statements hold placeholders; arguments are never recorded.
+func (t telemetry) open(c driver.Connector, pool string) *sql.DB {
+	return otelsql.OpenDB(c, t.options(pool)...)
 }
 
 func (t telemetry) options(pool string) []otelsql.Option {
@@ -41,7 +42,7 @@ func (t telemetry) options(pool string) []otelsql.Option {
 		otelsql.WithTracerProvider(t.tracers),
 		otelsql.WithMeterProvider(t.meters),
 		otelsql.WithAttributes(
-			attribute.String("db.system.name", "sqlite"),
+			attribute.String("db.system.name", t.system),
 			attribute.String("db.client.connection.pool.name", pool)),
 		otelsql.WithSpanNameFormatter(spanName),
 		otelsql.WithSpanOptions(otelsql.SpanOptions{
@@ -65,14 +66,20 @@ func spanName(_ context.Context, method otelsql.Method, query string) string {
 }
 
 // watchPools publishes how many connections are in use and how long callers wait.
-func (s settings) watchPools(pools map[string]*sql.DB) ([]metric.Registration, error) {
+func (t telemetry) watchPools(pools map[string]*sql.DB) ([]metric.Registration, error) {
 	var out []metric.Registration
 	for name, db := range pools {
-		r, err := otelsql.RegisterDBStatsMetrics(db, s.telemetry.options(name)...)
+		r, err := otelsql.RegisterDBStatsMetrics(db, t.options(name)...)
 		if err != nil {
 			return out, err
 		}
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// repeats counts transactions that ran again.
+func (t telemetry) repeats() (metric.Int64Counter, error) {
+	return t.meters.Meter("authserve/adapters/outbound/entstore").Int64Counter("authserve.database.transaction.repeats",
+		metric.WithUnit("{transaction}"), metric.WithDescription("Transactions that lost against another one and were run again."))
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -17,76 +16,79 @@ import (
 // Config says which database to open, and how. Zero values stand for the
 // defaults.
 type Config struct {
-	// URL is sqlite:///absolute/path or sqlite:relative/path.
+	// URL is sqlite:///absolute/path, sqlite:relative/path,
+	// postgres://user:password@host:5432/database or
+	// mysql://user:password@host:3306/database. Parameters of PostgreSQL are those of
+	// libpq; MySQL has tls, which is true, false, preferred or skip-verify.
 	URL string
 	// Synchronous is FULL (default: commits survive power loss) or NORMAL (they
-	// survive the death of the process only).
+	// survive the death of the process only). SQLite only.
 	Synchronous string
-	// Readers is the number of read-only connections. Default 4, at most 64.
+	// Readers is the number of connections that read. Default 4 on SQLite, otherwise
+	// 16; at most 1000.
 	Readers int
-	// BusyTimeout bounds the wait for another process that writes, in steps of
-	// 50 ms. Default 5 s.
+	// Writers is the number of connections that write. Default 16, at most 1000. On
+	// SQLite there is always one.
+	Writers int
+	// BusyTimeout bounds the wait for another process that writes to SQLite, in
+	// steps of 50 ms. Default 5 s.
 	BusyTimeout time.Duration
+	// StatementTimeout is after how long the server ends a statement. Default 10 s. Not
+	// on SQLite, which ends one with its context.
+	StatementTimeout time.Duration
 	// TracerProvider and MeterProvider receive a span per statement, without its
 	// arguments, durations, and the state of the pools. Nil: none.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
 
-// Store is a store on SQLite.
+// Store is a store on one database.
 type Store struct {
-	settings settings
-	file     os.FileInfo // which file was opened, whatever is at its path later
-	writer   *sql.DB
-	reader   *sql.DB
-	metrics  []metric.Registration
+	engine     engine
+	statements statements
+	telemetry  telemetry
+	pools      pools
+	metrics    []metric.Registration
+	repeats    metric.Int64Counter
 }
 
 var _ ports.Store = (*Store)(nil)
 
-// Open opens the database, creating an empty file (mode 0600, its directory 0700)
-// where there is none. It does not migrate: until Migrator().Up was called on a
-// fresh file, the doors fail. Errors: a faulty Config, or a file that cannot be
-// opened as a database.
+// Open opens the database. SQLite: an empty file is created (mode 0600, its
+// directory 0700) where there is none. It does not migrate: until Migrator().Up was
+// called on a fresh database, the doors fail. Errors: a faulty Config, or a database
+// that cannot be opened.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	set, err := newSettings(cfg)
+	e, err := newEngine(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{settings: set}
+	s := &Store{engine: e, statements: newStatements(e.dialect()), telemetry: newTelemetry(e.system(), cfg.TracerProvider, cfg.MeterProvider)}
 	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the database %s: %w", set.file, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", e, err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
-	if err := createFile(s.settings.file); err != nil {
+func newEngine(cfg Config) (engine, error) {
+	switch scheme(cfg.URL) {
+	case "postgres", "postgresql":
+		return newPostgres(cfg)
+	case "mysql":
+		return newMySQL(cfg)
+	default:
+		return newSQLite(cfg)
+	}
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.pools, err = s.engine.open(ctx, s.telemetry); err != nil {
 		return err
 	}
-	// Of two processes that switch a fresh file to the write-ahead log at once,
-	// one would fail; and a running migration must have ended.
-	unlock, err := lockFile(ctx, s.settings.lockFile())
-	if err != nil {
+	if s.repeats, err = s.telemetry.repeats(); err != nil {
 		return err
 	}
-	s.writer = s.settings.openTraced(s.settings.writerDSN(), "writer")
-	s.writer.SetMaxOpenConns(1)
-	s.writer.SetMaxIdleConns(1)
-	// The readers' mode=ro needs the file and its log: the writer comes first.
-	if err := errors.Join(s.writer.PingContext(ctx), unlock()); err != nil {
-		return err
-	}
-	s.reader = s.settings.openTraced(s.settings.readerDSN(), "reader")
-	s.reader.SetMaxOpenConns(s.settings.readers)
-	s.reader.SetMaxIdleConns(s.settings.readers)
-	if err := s.reader.PingContext(ctx); err != nil {
-		return err
-	}
-	if s.file, err = os.Stat(s.settings.file); err != nil {
-		return err
-	}
-	s.metrics, err = s.settings.watchPools(map[string]*sql.DB{"writer": s.writer, "reader": s.reader})
+	s.metrics, err = s.telemetry.watchPools(map[string]*sql.DB{"writer": s.pools.writer, "reader": s.pools.reader})
 	return err
 }
 
@@ -96,8 +98,8 @@ func (s *Store) Close() error {
 	for _, m := range s.metrics {
 		errs = append(errs, m.Unregister())
 	}
-	// The writer goes last: it folds the log into the file.
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	// SQLite's writer goes last: it folds the log into the file.
+	for _, db := range []*sql.DB{s.pools.reader, s.pools.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -106,4 +108,4 @@ func (s *Store) Close() error {
 }
 
 // Migrator moves the schema of this store's database.
-func (s *Store) Migrator() ports.Migrator { return &Migrator{settings: s.settings} }
+func (s *Store) Migrator() ports.Migrator { return &Migrator{engine: s.engine} }

@@ -86,7 +86,15 @@ func TestOpenRefusesFaultyConfig(t *testing.T) {
 		cfg  entstore.Config
 		want string
 	}{
-		{"another scheme", entstore.Config{URL: "postgres://u:hunter2@h/db"}, "sqlite:///path"},
+		{"another scheme", entstore.Config{URL: "oracle://u:hunter2@h/db"}, "sqlite:///path"},
+		{"PostgreSQL without host", entstore.Config{URL: "postgres:///hunter2"}, "postgres://user"},
+		{"PostgreSQL without database", entstore.Config{URL: "postgres://u:hunter2@h"}, "postgres://user"},
+		{"PostgreSQL with a bad parameter", entstore.Config{URL: "postgres://u:hunter2@h/db?sslmode=maybe"}, "parameters"},
+		{"MySQL without host", entstore.Config{URL: "mysql:///hunter2"}, "mysql://user"},
+		{"MySQL without database", entstore.Config{URL: "mysql://u:hunter2@h/"}, "mysql://user"},
+		{"MySQL with another parameter", entstore.Config{URL: "mysql://u:hunter2@h/db?allowAllFiles=true"}, "allowAllFiles"},
+		{"MySQL with a bad tls", entstore.Config{URL: "mysql://u:hunter2@h/db?tls=maybe"}, "tls"},
+		{"too many writers", entstore.Config{URL: "postgres://u:hunter2@h/db", Writers: 1001}, "writers"},
 		{"unparsable", entstore.Config{URL: "sqlite://%zz/hunter2"}, "cannot be parsed"},
 		{"no path", entstore.Config{URL: "sqlite://"}, "sqlite:///path"},
 		{"a host", entstore.Config{URL: "sqlite://host/path"}, "sqlite:///path"},
@@ -114,7 +122,7 @@ func TestOpenRefusesFaultyConfig(t *testing.T) {
 
 func TestOpenReportsAllFaults(t *testing.T) {
 	t.Parallel()
-	_, err := entstore.NewMigrator(entstore.Config{URL: "mysql://h/db", Synchronous: "OFF", Readers: -1, BusyTimeout: -1})
+	_, err := entstore.NewMigrator(entstore.Config{URL: "oracle://h/db", Synchronous: "OFF", Readers: -1, BusyTimeout: -1})
 	for _, want := range []string{"URL", "synchronous", "readers", "busy timeout"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one that mentions %q", err, want)

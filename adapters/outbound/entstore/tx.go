@@ -3,6 +3,8 @@ package entstore
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"time"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
@@ -14,52 +16,73 @@ import (
 
 // View implements ports.Store with a read transaction on the readers.
 func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
-	stx, err := s.reader.BeginTx(ctx, nil)
+	stx, err := s.pools.reader.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, err)
+		return s.translate(ctx, err)
 	}
 	// There is nothing to commit, so the outcome of the end says nothing.
 	defer func() { _ = stx.Rollback() }()
-	return fn(ctx, &tx{sql: stx, denied: ports.ErrReadOnly})
+	return fn(ctx, &tx{Store: s, sql: stx, denied: ports.ErrReadOnly})
 }
 
-// Update implements ports.Store with a write transaction on the one writer. While
-// another process holds the lock it tries again, until the busy timeout or the
-// context ends.
+// Update implements ports.Store with a write transaction. One that lost against
+// another one runs again, a bounded number of times: after a deadlock, a
+// serialization failure, or while another process holds SQLite's lock.
 func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
-	for attempts := s.settings.busyTimeout / busyStep; ; attempts-- {
+	for n := 1; ; n++ {
 		err := s.update(ctx, fn)
-		if !isBusy(err) || attempts <= 1 || ctx.Err() != nil {
+		if err == nil || !s.isTransient(err) || ctx.Err() != nil {
 			return err
 		}
+		pause, ok := s.engine.again(n)
+		if !ok || !rest(ctx, pause) {
+			return err
+		}
+		s.repeats.Add(ctx, 1)
+	}
+}
+
+// rest reports whether ctx goes on after the pause.
+func rest(ctx context.Context, pause time.Duration) bool {
+	if pause == 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
 func (s *Store) update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
-	stx, err := s.writer.BeginTx(ctx, nil)
+	stx, err := s.pools.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, err)
+		return s.translate(ctx, err)
 	}
 	// After the commit this does nothing; before it stand an error, a panic or
 	// runtime.Goexit inside fn.
 	defer func() { _ = stx.Rollback() }()
-	t := &tx{sql: stx}
+	t := &tx{Store: s, sql: stx}
 	if err := fn(ctx, t); err != nil {
 		return err
 	}
 	if t.denied != nil {
 		return t.denied
 	}
-	return translate(ctx, stx.Commit())
+	return s.translate(ctx, stx.Commit())
 }
 
 // tx is one open door.
 type tx struct {
+	*Store
 	sql *sql.Tx
 	ent *ent.Client // see client
 	// denied is why nothing may be written: the door is View, or an earlier
-	// statement failed in a way after which SQLite may have rolled back by itself,
-	// so that later ones would be transactions of their own.
+	// statement failed in a way after which the database may have rolled back by
+	// itself, so that later ones would be transactions of their own.
 	denied error
 }
 
@@ -68,7 +91,7 @@ var _ ports.Tx = (*tx)(nil)
 // client is Ent inside the transaction. Many a View does without.
 func (t *tx) client() *ent.Client {
 	if t.ent == nil {
-		t.ent = ent.NewClient(ent.Driver(begun{entsql.NewDriver(dialect.SQLite, entsql.Conn{ExecQuerier: t.sql})}))
+		t.ent = ent.NewClient(ent.Driver(begun{entsql.NewDriver(t.engine.dialect(), entsql.Conn{ExecQuerier: t.sql})}))
 	}
 	return t.ent
 }
@@ -93,10 +116,40 @@ func (d begun) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(d)
 // fault translates the error of a statement and remembers whether the
 // transaction can go on.
 func (t *tx) fault(ctx context.Context, err error) error {
-	err = translate(ctx, err)
+	return t.deny(t.translate(ctx, err))
+}
+
+func (t *tx) deny(err error) error {
 	if t.denied == nil && domain.KindOf(err) == domain.KindUnavailable && err != nil {
 		t.denied = err
 	}
+	return err
+}
+
+// attempt runs a write that a constraint can refuse. Where that happens the
+// transaction goes on as if the write had not been tried. primary is what callers
+// call the primary key.
+func (t *tx) attempt(ctx context.Context, primary string, write func() error) error {
+	if t.engine.poisons() {
+		if err := t.exec(ctx, "SAVEPOINT attempt"); err != nil {
+			return t.fault(ctx, err)
+		}
+	}
+	err := write()
+	if err == nil {
+		return nil
+	}
+	err = t.deny(t.translateKey(ctx, err, primary))
+	if t.engine.poisons() && t.denied == nil {
+		if back := t.exec(ctx, "ROLLBACK TO SAVEPOINT attempt"); back != nil {
+			return t.fault(ctx, errors.Join(back, err))
+		}
+	}
+	return err
+}
+
+func (t *tx) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.sql.ExecContext(ctx, query, args...)
 	return err
 }
 

@@ -1,0 +1,172 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ory/dockertest/v3"
+	"github.com/ory/dockertest/v3/docker"
+)
+
+const (
+	password = "only-for-tests"
+	// lifetime is after how many seconds a container that a killed test left behind
+	// ends by itself.
+	lifetime = 1800
+	// startTime bounds the start of a server.
+	startTime = time.Minute
+	// label marks the containers of tests, for whoever cleans up.
+	label = "authserve-test"
+)
+
+// Server is one kind of database server. See Postgres, MariaDB and MySQL.
+type Server struct {
+	name, variable, image string // the image unless the variable names another
+	port                  string
+	environ, command      []string
+	tmpfs                 string
+	admits                func(addr string) (*sql.DB, error) // as who may do everything
+	copies                bool                               // databases can be copied
+	url                   func(addr, database string) string // for entstore
+	create                func(database string) string
+
+	start    sync.Once
+	err      error
+	pool     *dockertest.Pool
+	resource *dockertest.Resource
+	addr     string
+	admin    *sql.DB
+	count    atomic.Int64
+
+	template     sync.Once
+	templateErr  error
+	templateName string
+}
+
+// Name is for the names of tests.
+func (s *Server) Name() string { return s.name }
+
+// URL makes an empty database that lives as long as t, and returns its URL.
+func (s *Server) URL(t testing.TB) string {
+	t.Helper()
+	s.require(t)
+	return s.url(s.addr, s.database(t, ""))
+}
+
+// database creates one, where template is not empty as a copy of it.
+func (s *Server) database(t testing.TB, template string) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.count.Add(1))
+	query := s.create(name)
+	if template != "" {
+		query += " TEMPLATE " + template
+	}
+	if _, err := s.admin.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	t.Cleanup(func() {
+		drop := "DROP DATABASE " + name //nolint:gosec // made here
+		if s.copies {
+			drop += " WITH (FORCE)"
+		}
+		if _, err := s.admin.ExecContext(context.Background(), drop); err != nil {
+			t.Errorf("%s: %v", drop, err)
+		}
+	})
+	return name
+}
+
+// require starts the server, or skips or fails the test.
+func (s *Server) require(t testing.TB) {
+	t.Helper()
+	s.start.Do(func() { s.err = s.run() })
+	switch {
+	case s.err == nil:
+	case errors.Is(s.err, errNoImage):
+		t.Skipf("%s: %v", s.name, s.err)
+	case os.Getenv("REQUIRE_DOCKER") == "1":
+		t.Fatalf("%s: %v", s.name, s.err)
+	default:
+		t.Skipf("%s: %v (REQUIRE_DOCKER=1 makes this a failure)", s.name, s.err)
+	}
+}
+
+// errNoImage: tests on this server were not asked for.
+var errNoImage = errors.New("no image is named")
+
+func (s *Server) run() error {
+	image := s.image
+	if given := os.Getenv(s.variable); given != "" {
+		image = given
+	}
+	if image == "" {
+		return fmt.Errorf("%w by %s", errNoImage, s.variable)
+	}
+	pool, err := dockertest.NewPool("")
+	if err != nil {
+		return err
+	}
+	if err := pool.Client.Ping(); err != nil {
+		return fmt.Errorf("no Docker engine answers: %w", err)
+	}
+	repository, tag := image, "latest"
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		repository, tag = image[:i], image[i+1:]
+	}
+	s.pool = pool
+	s.resource, err = pool.RunWithOptions(&dockertest.RunOptions{
+		Repository: repository, Tag: tag, Env: s.environ, Cmd: s.command,
+		Labels:       map[string]string{label: s.name},
+		ExposedPorts: []string{s.port},
+		PortBindings: map[docker.Port][]docker.PortBinding{docker.Port(s.port): {{HostIP: "127.0.0.1", HostPort: "0"}}},
+	}, func(c *docker.HostConfig) {
+		c.AutoRemove = true
+		c.Tmpfs = map[string]string{s.tmpfs: "rw"}
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.resource.Expire(lifetime); err != nil {
+		return err
+	}
+	s.addr = "127.0.0.1:" + s.resource.GetPort(s.port)
+	if s.admin, err = s.admits(s.addr); err != nil {
+		return err
+	}
+	return await(s.admin)
+}
+
+// await returns when the server answers. It listens only when it is set up.
+func await(db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not answer within %s: %w", startTime, err)
+		}
+	}
+}
+
+// close ends the container.
+func (s *Server) close() error {
+	if s.resource == nil {
+		return nil
+	}
+	return errors.Join(s.admin.Close(), s.pool.Purge(s.resource))
+}
