@@ -48,6 +48,8 @@ func (p program) actions() cli.Actions {
 		MigrateStatus: migration(ports.Migrator.Status),
 		CreateUser:    createUser,
 		ImportUsers:   importUsers,
+		Export:        exportAll,
+		Import:        importAll,
 		Doctor:        doctor,
 		CheckConfig:   checkConfiguration,
 		HealthURL:     healthURL,

@@ -18,11 +18,17 @@ var (
 	// ErrUnavailable: the dependency did not do its work. Whether a write took
 	// place is unknown.
 	ErrUnavailable = domain.NewError(domain.KindUnavailable, domain.CodeDependencyUnavailable, "A required dependency is not available.")
+	// ErrUnusable stands inside an ErrUnavailable that waiting does not mend: the
+	// dependency refuses what it was asked for, such as a password, or is not what it
+	// must be. A start that meets it ends; without it, the start tries again.
+	ErrUnusable = domain.NewError(domain.KindUnavailable, "dependency_unusable", "Trying again does not help: somebody must mend it.")
 	// ErrOverloaded: the adapter refused the work for want of time, mostly before it
 	// began; whatever it began has no effect.
 	ErrOverloaded = domain.NewError(domain.KindOverloaded, domain.CodeOverloaded, "The service is overloaded.")
 	// ErrReadOnly: a write inside View. It is a bug of the caller.
 	ErrReadOnly = domain.NewError(domain.KindInternal, "store_read_only", "A write was tried in a read-only transaction.")
+	// ErrNotEmpty: a store that must keep nothing keeps something.
+	ErrNotEmpty = domain.NewError(domain.KindConflict, "store_not_empty", "The store is not empty.")
 	// ErrUnsupported: the adapter does not implement the method (see Unsupported).
 	ErrUnsupported = domain.NewError(domain.KindInternal, "unsupported", "This adapter does not support the operation.")
 )

@@ -8,11 +8,16 @@ import (
 	"os"
 	"testing"
 
+	"authserve/bootstrap/dbtest"
 	"authserve/bootstrap/harness"
 )
 
-// binary is the program under test, built once.
-var binary string
+var (
+	// binary is the program under test, built once.
+	binary string
+	// servers are the databases beside SQLite, one container of each.
+	servers = dbtest.New()
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -27,7 +32,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	return servers.Main(m)
 }
 
 // start runs a service of its own and makes sure that it ends well.

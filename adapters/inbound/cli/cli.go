@@ -58,6 +58,10 @@ type Actions struct {
 	CreateUser func(ctx context.Context, c Config, n admin.NewAccount) (domain.Account, error)
 	// ImportUsers is account.Service.Import on the configured store.
 	ImportUsers func(ctx context.Context, c Config, rows iter.Seq2[account.ImportRow, error], o account.ImportOptions) (account.ImportReport, error)
+	// Export and Import are those of ports.Transferer on the configured store. Import
+	// makes the schema first.
+	Export transferAction[io.Writer]
+	Import transferAction[io.Reader]
 	// CheckConfig loads the configuration and checks everything that `serve` would.
 	// The report is printed also beside an error.
 	CheckConfig func(ctx context.Context, c Config) (ConfigReport, error)
@@ -108,6 +112,8 @@ as an environment variable, or as a flag; "authserve config --help" lists them.`
 	root.AddCommand(
 		serveCommand(a, given),
 		migrateCommand(a, given),
+		exportCommand(a, given),
+		importCommand(a, given),
 		userCommand(a, given),
 		configCommand(a, given),
 		doctorCommand(a, given),

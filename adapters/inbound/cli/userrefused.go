@@ -163,12 +163,16 @@ func newImportProgress(stderr io.Writer) *importProgress {
 const eraseLine = "\r\x1b[K"
 
 func (p *importProgress) show(r account.ImportReport) {
+	p.tell(fmt.Sprintf("%d rows: %d imported, %d imported before, %d refused", r.Rows, r.Imported, r.AlreadyImported, r.Refused))
+}
+
+func (p *importProgress) tell(line string) {
 	if p.terminal == nil {
 		return
 	}
 	select {
 	case <-p.due.C:
-		_, _ = fmt.Fprintf(p.terminal, "%s%d rows: %d imported, %d imported before, %d refused", eraseLine, r.Rows, r.Imported, r.AlreadyImported, r.Refused)
+		_, _ = io.WriteString(p.terminal, eraseLine+line)
 		p.shown = true
 	default:
 	}

@@ -1,0 +1,30 @@
+package ports
+
+import (
+	"context"
+	"io"
+)
+
+// Transferer moves everything that a store keeps from one database to another of any
+// kind: accounts, hashes, sessions, sealed keys, messages and audit. What is sealed
+// stays sealed, so the other service needs the same master keys.
+type Transferer interface {
+	// Export writes one consistent snapshot to w, in a form of its own with a
+	// checksum of each table. progress, where it is not nil, is called now and then.
+	Export(ctx context.Context, w io.Writer, progress func(TransferReport)) (TransferReport, error)
+	// Import reads what an Export wrote into a store that keeps nothing yet, and
+	// reads it back to compare. Errors: ErrNotEmpty, KindInvalid when r is not what
+	// an Export of this schema wrote. After an error the store may hold a part, and
+	// no other import is accepted.
+	Import(ctx context.Context, r io.Reader, progress func(TransferReport)) (TransferReport, error)
+}
+
+// TransferReport tells what was moved, table by table, in the order of the export.
+type TransferReport []TransferredTable
+
+// TransferredTable is one table of a transfer.
+type TransferredTable struct {
+	Name string
+	Rows int64
+	Sum  string // of all rows, in any order; empty while the table is under way
+}
