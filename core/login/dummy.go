@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"strings"
 
 	"authserve/core/domain"
@@ -14,9 +13,17 @@ import (
 
 // mix is how the stored hashes divide by what they cost.
 type mix struct {
-	counts []domain.SettingsCount // the present settings last
-	total  uint64
-	known  map[string]bool // every stored settings, also those that cannot be verified
+	old   []share         // in the order of their settings; what is left is of the present ones
+	known map[string]bool // every stored settings, also those that cannot be verified
+}
+
+// share is the part of the identifiers that stands for the hashes of old settings.
+// Whoever is below most belongs to it, whatever becomes of the others; of them, those
+// below now cost what its hashes cost, and the rest what present ones do.
+type share struct {
+	settings  string
+	count     int64
+	now, most float64 // 0 to 1, of those that belong to no share before
 }
 
 // LearnMix reads how many stored hashes there are of each settings. From then on
@@ -37,7 +44,7 @@ func (s *Service) LearnMix(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, unreadable := s.divide(stored)
+	m, unreadable := s.divide(stored, s.mix.Load())
 	s.mix.Store(m)
 	if unreadable != nil {
 		return fmt.Errorf("stored password hashes cannot be verified: %s", strings.Join(unreadable, ", "))
@@ -45,31 +52,56 @@ func (s *Service) LearnMix(ctx context.Context) error {
 	return nil
 }
 
-// divide sets aside what the hasher cannot verify. The present settings come last:
-// while old hashes are replaced and accounts come, their share grows downwards, and
-// an identifier changes as an account does, once, from old to present.
-func (s *Service) divide(stored []domain.SettingsCount) (m *mix, unreadable []string) {
+// divide makes the mix that follows on before, which may be nil, and sets aside what
+// the hasher cannot verify. While old hashes are replaced and accounts come, an
+// identifier changes as an account does: once, from old to present, and never to
+// other old ones. So shares keep whom they had, until an import makes them anew.
+func (s *Service) divide(stored []domain.SettingsCount, before *mix) (m *mix, unreadable []string) {
 	m = &mix{known: map[string]bool{}}
-	present := domain.SettingsCount{Settings: domain.SettingsOf(s.hasher.Dummy(""))}
+	present, total := domain.SettingsOf(s.hasher.Dummy("")), int64(0)
 	for _, c := range stored {
 		m.known[c.Settings] = true
 		switch {
 		case c.Count <= 0:
-		case c.Settings == present.Settings:
-			present.Count = c.Count
+			continue
+		case c.Settings == present:
 		case domain.SettingsOf(s.hasher.Dummy(c.Settings)) != c.Settings:
 			unreadable = append(unreadable, fmt.Sprintf("%d of %s", c.Count, c.Settings))
+			continue
 		default:
-			m.counts = append(m.counts, c)
+			m.old = append(m.old, share{settings: c.Settings, count: c.Count})
 		}
+		total += c.Count
 	}
-	if present.Count > 0 {
-		m.counts = append(m.counts, present)
-	}
-	for _, c := range m.counts {
-		m.total += uint64(c.Count) //nolint:gosec // counts are positive
+	kept := before.marks(m)
+	rest := 1.0 // of the identifiers, beyond the shares before
+	for i := range m.old {
+		o := &m.old[i]
+		if rest > 0 {
+			o.now = min(1, float64(o.count)/float64(total)/rest)
+		}
+		o.most = max(o.now, kept[o.settings])
+		rest *= 1 - o.most
 	}
 	return m, unreadable
+}
+
+// marks are the bounds of the shares that go on in next: none when some of its hashes
+// were added, as by an import.
+func (m *mix) marks(next *mix) map[string]float64 {
+	if m == nil {
+		return nil
+	}
+	marks, counts := map[string]float64{}, map[string]int64{}
+	for _, o := range m.old {
+		marks[o.settings], counts[o.settings] = o.most, o.count
+	}
+	for _, o := range next.old {
+		if o.count > counts[o.settings] {
+			return nil
+		}
+	}
+	return marks
 }
 
 // RefreshMix is LearnMix where a login met settings that the mix lacks, as after an
@@ -78,7 +110,12 @@ func (s *Service) RefreshMix(ctx context.Context) error {
 	if !s.outdated.Swap(false) {
 		return nil
 	}
-	return s.LearnMix(ctx)
+	learnt := s.mix.Load()
+	err := s.LearnMix(ctx)
+	if s.mix.Load() == learnt { // the store was in the way
+		s.outdated.Store(true)
+	}
+	return err
 }
 
 // meet notes that there is a hash of the settings.
@@ -89,37 +126,29 @@ func (s *Service) meet(settings string) {
 }
 
 // dummy is the hash against which an unknown identifier is verified: of the same
-// settings for one identifier as long as the mix does not move, drawn by a MAC so
-// that nobody else can tell which.
+// settings for one identifier as long as the mix does not move, drawn by MACs so that
+// nobody else can tell which.
 func (s *Service) dummy(ctx context.Context, id identifier) (domain.PasswordHash, error) {
 	m := s.mix.Load()
-	if m == nil || len(m.counts) < 2 {
-		return s.hasher.Dummy(m.only()), nil
+	if m == nil {
+		return s.hasher.Dummy(""), nil
 	}
-	mac, err := s.sealer.MAC(ctx, ports.PurposeDummy, s.sealer.ActiveKey(), []byte(id.canonical))
-	if err != nil {
-		return domain.PasswordHash{}, err
-	}
-	// A share of the whole, and not a remainder: that would be another with each total.
-	place, _ := bits.Mul64(binary.BigEndian.Uint64(mac), m.total)
-	return s.hasher.Dummy(m.at(place)), nil
-}
-
-// only is the one settings of a mix that has no second; empty without any.
-func (m *mix) only() string {
-	if m == nil || len(m.counts) == 0 {
-		return ""
-	}
-	return m.counts[0].Settings
-}
-
-// at returns the settings of number n of all hashes, counted from 0.
-func (m *mix) at(n uint64) string {
-	for _, c := range m.counts {
-		if n < uint64(c.Count) { //nolint:gosec // counts are positive
-			return c.Settings
+	for _, o := range m.old {
+		mac, err := s.sealer.MAC(ctx, ports.PurposeDummy, s.sealer.ActiveKey(), []byte(o.settings+"\x00"+id.canonical))
+		if err != nil {
+			return domain.PasswordHash{}, err
 		}
-		n -= uint64(c.Count) //nolint:gosec // as above
+		if at := fraction(mac); at < o.now {
+			return s.hasher.Dummy(o.settings), nil
+		} else if at < o.most {
+			break
+		}
 	}
-	return ""
+	return s.hasher.Dummy(""), nil
+}
+
+// fraction is a number of at least 0 and below 1.
+func fraction(mac []byte) float64 {
+	const bits = 53 // those that a float64 holds exactly
+	return float64(binary.BigEndian.Uint64(mac)>>(64-bits)) / (1 << bits)
 }

@@ -2,11 +2,13 @@ package login_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
+	"authserve/adapters/outbound/memstore"
 	"authserve/bootstrap/world"
 	"authserve/core/domain"
 	"authserve/core/login"
@@ -136,15 +138,16 @@ func TestDummyOfAnIdentifierChangesAtMostOnce(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
 	var ids []domain.ID
-	for i := range 40 {
+	for i := range 60 {
 		a := w.Register(t, fmt.Sprintf("user%d@example.com", i))
-		replace(t, w, a.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret("$import$fake$7$salt$digest") })
+		settings := fmt.Sprintf("$import$fake$%d", 7+i%3)
+		replace(t, w, a.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret(settings + "$salt$digest") })
 		ids = append(ids, a.ID)
 	}
 	logins, hasher := watchedLogins(t, w)
 	changes := map[string]int{}
 	last := map[string]string{}
-	for round := range 20 {
+	for round := range 30 {
 		// One registration and one login of an imported account between two readings.
 		w.Register(t, fmt.Sprintf("new%d@example.com", round))
 		replace(t, w, ids[round], func(c *domain.Credential) { c.Hash = domain.NewSecret("$fake$1$salt$digest") })
@@ -156,19 +159,80 @@ func TestDummyOfAnIdentifierChangesAtMostOnce(t *testing.T) {
 			fail(t, logins, who)
 			if got := hasher.last(); last[who] != "" && last[who] != got {
 				changes[who]++
+				if got != "$fake$1" {
+					t.Errorf("%s went from %s to %s; an account goes to present settings only", who, last[who], got)
+				}
 			}
 			last[who] = hasher.last()
 		}
 	}
-	worst, more := 0, 0
-	for _, n := range changes {
-		worst = max(worst, n)
-		if n > 1 {
-			more++
+	if len(changes) < 10 {
+		t.Errorf("only %d of 50 unknown identifiers moved, while half of the hashes were replaced", len(changes))
+	}
+}
+
+// Another import makes the shares anew: its hashes must not go without dummies.
+func TestImportIntoAMixIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	logins, hasher := watchedLogins(t, w)
+	for round, settings := range []string{"$import$fake$7", "$import$fake$8"} {
+		for i := range 20 {
+			a := w.Register(t, fmt.Sprintf("user%d-%d@example.com", round, i))
+			replace(t, w, a.ID, func(c *domain.Credential) { c.Hash = domain.NewSecret(settings + "$salt$digest") })
+		}
+		if err := logins.LearnMix(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if worst > 1 {
-		t.Errorf("%d of 50 unknown identifiers changed their cost more than once, one %d times in 20 readings", more, worst)
+	drawn := map[string]int{}
+	for i := range 200 {
+		fail(t, logins, fmt.Sprintf("nobody%d@example.com", i))
+		drawn[hasher.last()]++
+	}
+	if len(drawn) != 2 || drawn["$import$fake$7"] < 60 || drawn["$import$fake$8"] < 60 {
+		t.Errorf("drawn %v; want the two halves", drawn)
+	}
+}
+
+func TestBehindMeansSomethingToDo(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	expect := func(when string, want bool) {
+		t.Helper()
+		if got := w.Logins.IsBehind(); got != want {
+			t.Errorf("%s: behind %v; want %v", when, got, want)
+		}
+	}
+	w.Register(t, email)
+	expect("at first", false)
+	w.Login(t, email)
+	expect("after a login of settings that the mix lacks", true)
+	if err := w.Logins.RefreshMix(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect("after they were learnt", false)
+	w.Login(t, email)
+	expect("after a login of settings that the mix has", false)
+	w.Hasher.SetCost(2)
+	w.Login(t, email)
+	expect("after a login with a weak hash", true)
+	rehash(t, w, 1)
+	expect("after its re-hash", false)
+}
+
+func TestMixIsReadAgainAfterAFailure(t *testing.T) {
+	t.Parallel()
+	store := fake.Broken(fake.Twice(memstore.New()))
+	w := world.New(t, world.WithStore(store))
+	w.Register(t, email)
+	w.Login(t, email)
+	store.FailView(ports.ErrUnavailable)
+	if err := w.Logins.RefreshMix(t.Context()); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("with a broken store: %v", err)
+	}
+	if !w.Logins.IsBehind() {
+		t.Error("the failure is forgotten")
 	}
 }
 

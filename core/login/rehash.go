@@ -19,7 +19,12 @@ type rehash struct {
 	actor      domain.Actor
 	password   domain.Password
 	credential domain.Credential
+	refusals   int // how often the hasher had no room for it
 }
+
+// mostRefusals is after how many an entry is dropped: some thing about it may be why
+// there is no room.
+const mostRefusals = 60
 
 // postpone leaves a re-hash to Rehash, outside of the login's own latency. Where
 // too many wait it is dropped: the account's next login offers it again. So is one
@@ -50,7 +55,8 @@ func (s *Service) Rehash(ctx context.Context) (replaced int, err error) {
 		switch err := s.rehash(domain.WithActor(ctx, r.actor), r); {
 		case err == nil:
 			replaced++
-		case errors.Is(err, ports.ErrOverloaded):
+		case errors.Is(err, ports.ErrOverloaded) && r.refusals < mostRefusals:
+			r.refusals++
 			select {
 			case s.pending <- r:
 			default:

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -134,6 +135,26 @@ type overtaken struct {
 func (h overtaken) Rehash(ctx context.Context, p domain.Password) (domain.PasswordHash, error) {
 	h.first()
 	return h.Hasher.Rehash(ctx, p)
+}
+
+// One that is never done must not keep the others from it for ever.
+func TestRehashThatIsNeverDoneIsDroppedAndTold(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	w.Register(t, email)
+	w.Hasher.SetCost(2)
+	w.Login(t, email)
+	w.Hasher.Fail(ports.ErrOverloaded)
+	var err error
+	rounds := 0
+	for ; err == nil && rounds < 100; rounds++ {
+		_, err = w.Logins.Rehash(t.Context())
+	}
+	if !errors.Is(err, ports.ErrOverloaded) || rounds < 10 {
+		t.Errorf("after %d rounds: %v; want patience, and then the fault", rounds, err)
+	}
+	w.Hasher.Fail(nil)
+	rehash(t, w, 0)
 }
 
 // As of a password longer than what bcrypt reads, where that is configured now.

@@ -9,7 +9,7 @@ import (
 	"authserve/ports/fake"
 )
 
-func TestStore(t *testing.T) {
+func TestConformance(t *testing.T) {
 	t.Parallel()
 	conformance.Store(t, conformance.Harness{New: func(*testing.T) ports.Store { return memstore.New() }})
 }

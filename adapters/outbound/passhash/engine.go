@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -57,9 +58,14 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	return e, e.meter.observe(e.queue)
 }
 
-// Close refuses new work with ErrUnavailable, waits for what runs, and ends the
-// workers.
+// closeTime is how long Close waits for what runs.
+const closeTime = 5 * time.Second
+
+// Close refuses new work with ErrUnavailable, waits for what runs, though no longer
+// than 5 s, and ends the workers.
 func (e *Engine) Close() {
+	impatience := time.AfterFunc(closeTime, e.deps.Runner.Close)
+	defer impatience.Stop()
 	e.queue.Close()
 	e.meter.close()
 	e.deps.Runner.Close()

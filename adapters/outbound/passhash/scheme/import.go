@@ -160,7 +160,11 @@ func translateLDAP(scheme, data string) (string, error) {
 	case "SSHA512":
 		id, size = ssha512, 64
 	case "PBKDF2", "PBKDF2-SHA256", "PBKDF2-SHA512":
-		return translatePBKDF2(strings.ToLower(scheme), strings.Split(data, "$"), data)
+		fields := strings.Split(data, "$")
+		if len(fields) != 3 {
+			return "", errors.New("the LDAP hash is not rounds, salt and digest")
+		}
+		return translatePBKDF2(strings.ToLower(scheme), fields, data)
 	case "CRYPT":
 		if strings.HasPrefix(data, "$") {
 			return translate(data)

@@ -40,6 +40,7 @@ func Main(compute Compute, args []string, in io.Reader, out io.Writer) int {
 	if err := restrain(nice); err != nil {
 		return exitFault
 	}
+	preferHugePages() // before the greeting: who dies of it must not be taken for a worker
 	frame, err := encode(hello{Protocol: protocol})
 	if err != nil {
 		return exitFault
@@ -47,7 +48,6 @@ func Main(compute Compute, args []string, in io.Reader, out io.Writer) int {
 	if _, err := out.Write(frame); err != nil {
 		return exitFault
 	}
-	preferHugePages()
 	return serve(compute, nice, pollable(in), out)
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,9 +51,7 @@ func restrain(nice int) error {
 	if err := lowerPriority(nice); err != nil {
 		return err
 	}
-	if nice == maxNice {
-		yieldAlways(nice)
-	}
+	askLongSlices(nice)
 	// The parent's death is the child's (prctl(2)); again, because it is forgotten by an
 	// exec that changes credentials. Who died before is known by the end of file.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
@@ -87,12 +86,21 @@ func lowerPriority(nice int) error {
 	return unix.Setpriority(unix.PRIO_PGRP, 0, max(nice, niceRange-reversed))
 }
 
-// yieldAlways gives all threads the policy whose tasks give way to any other at once,
-// where nice values alone let them finish their slice (SCHED_IDLE in sched(7)). New
-// threads inherit it, so it is there to stay once a round finds nothing to change.
-// Where a policy of the system forbids it, the nice value has to do.
-func yieldAlways(nice int) {
-	for changed := true; changed; {
+const (
+	// longSlice is the longest slice that a task may ask for.
+	longSlice = 100 * time.Millisecond
+	// mostRounds bounds askLongSlices where threads go on coming.
+	mostRounds = 8
+)
+
+// askLongSlices lets any task that wakes up take the processor at once: the scheduler
+// lets the present one finish its slice unless the other has asked for a shorter one
+// (sched_setattr(2), Linux 6.12; EEVDF). The nice value alone leaves a request waiting
+// for up to 3 ms. SCHED_IDLE would do it too, but beside busy neighbours it leaves a
+// hash next to nothing. Threads inherit it, so it is there to stay once a round finds
+// nothing to change. Older kernels ignore it.
+func askLongSlices(nice int) {
+	for changed, rounds := true, 0; changed && rounds < mostRounds; rounds++ {
 		changed = false
 		tasks, err := os.ReadDir("/proc/self/task")
 		if err != nil {
@@ -104,12 +112,11 @@ func yieldAlways(nice int) {
 				return
 			}
 			now, err := unix.SchedGetAttr(tid, 0)
-			if err != nil || now.Policy == unix.SCHED_IDLE {
+			if err != nil || now.Runtime == uint64(longSlice) {
 				continue // gone, or done
 			}
-			if err := unix.SchedSetAttr(tid, &unix.SchedAttr{Policy: unix.SCHED_IDLE, Nice: int32(nice)}, 0); err == nil { //nolint:gosec // 0 to 19
-				changed = true
-			}
+			now.Nice, now.Runtime = int32(max(nice, int(now.Nice))), uint64(longSlice) //nolint:gosec // 0 to 19
+			changed = unix.SchedSetAttr(tid, now, 0) == nil || changed
 		}
 	}
 }
@@ -133,6 +140,12 @@ const heapToAdvise = 64 << 20
 // read their memory at random, and finding pages of 4 KiB is a twentieth of their time.
 // The advice stays with the addresses, and the heap hands them out again.
 func preferHugePages() {
+	for _, which := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA} {
+		var most unix.Rlimit
+		if err := unix.Getrlimit(which, &most); err != nil || most.Cur != unix.RLIM_INFINITY {
+			return // addresses are scarce, and without any the program ends
+		}
+	}
 	heap := make([]byte, heapToAdvise) // addresses only: nothing of it is touched
 	_ = unix.Madvise(heap, unix.MADV_HUGEPAGE)
 	runtime.KeepAlive(heap)
