@@ -72,6 +72,7 @@ var arrows = []arrow{
 	{room: "core/token", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
 	{room: "core/admin", may: []string{"core/domain", "ports$", "core/session", "core/token", "core/account"}, tests: []string{"core", world}},
 	{room: "core/delivery", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
+	{room: "core/backup", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
 	{room: "core/upkeep", may: []string{"core/domain", "ports$", "core/token"}, tests: []string{"core", world}},
 
 	{room: "ports/conformance", may: []string{"core/domain", "ports$", "ports/fake"}},
@@ -80,6 +81,7 @@ var arrows = []arrow{
 
 	{room: "adapters/inbound/*", may: []string{"core", "ports$", "adapters/inbound/httpkit"}, tests: []string{world}},
 	{room: "adapters/outbound/entstore", may: []string{"core/domain", "ports$", "ent"}, tests: []string{"bootstrap/dbtest"}},
+	{room: "adapters/outbound/cache", may: []string{"core/domain", "ports$"}, tests: []string{"adapters/outbound/entstore"}},
 	{room: "adapters/outbound/*", may: []string{"core/domain", "ports$"}},
 
 	{room: "ent"},
@@ -118,7 +120,7 @@ var libraries = []library{
 var (
 	pureRooms     = []string{"core", "ports"}
 	pureLibraries = []string{
-		"context", "crypto/sha256", "crypto/subtle", "embed", "encoding/base64", "encoding/binary", "errors", "fmt", "iter", "math", "regexp", "slices",
+		"context", "crypto/sha256", "crypto/subtle", "embed", "encoding/base64", "encoding/binary", "errors", "fmt", "io", "iter", "math", "regexp", "slices",
 		"strconv", "strings", "sync", "time", "unicode", "golang.org/x/text", "golang.org/x/net/idna",
 	}
 	kitRooms     = []string{"ports/conformance", "ports/fake"}
