@@ -8,8 +8,10 @@ import "context"
 // Both doors return the closure's error unchanged (errors.Is works on it).
 // A panic inside the closure rolls back and goes on.
 type Store interface {
-	// View runs fn over one consistent snapshot. Writes inside fail with
-	// ErrReadOnly and change nothing.
+	// View runs fn over one consistent snapshot, which has all that this process
+	// committed before. What other processes commit may reach it later, within a
+	// bound that the adapter states. Writes inside fail with ErrReadOnly and change
+	// nothing. fn may run more than once, so it resets what it captures.
 	View(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
 	// Update runs fn in one transaction: all of its writes become visible
 	// together when fn returns nil and the commit succeeds, or none ever does.

@@ -25,6 +25,7 @@ func states(t *testing.T, w *world.World) map[domain.KeyState]int {
 	t.Helper()
 	count := map[domain.KeyState]int{}
 	err := w.Store.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		clear(count)
 		keys, err := tx.Keys().List(ctx)
 		for _, k := range keys {
 			count[k.State]++

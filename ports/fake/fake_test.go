@@ -298,8 +298,8 @@ func TestTwiceRollsTheFirstRunBack(t *testing.T) {
 		}
 	}
 	runs := 0
-	if err := fake.Twice(&trial{}).View(t.Context(), func(context.Context, ports.Tx) error { runs++; return nil }); err != nil || runs != 1 {
-		t.Errorf("View: got %d runs and error %v, want 1 run and no error", runs, err)
+	if err := fake.Twice(&trial{}).View(t.Context(), func(context.Context, ports.Tx) error { runs++; return nil }); err != nil || runs != 2 {
+		t.Errorf("View: got %d runs and error %v, want 2 runs and no error", runs, err)
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -8,9 +8,10 @@ import (
 	"authserve/ports"
 )
 
-// Twice returns a store that runs the closure of every Update twice, the first
-// time in a transaction that is rolled back, as after a serialization failure. A
-// use case that does not reset what its closure captures shows itself.
+// Twice returns a store that runs every closure twice: that of Update the first time
+// in a transaction that is rolled back, as after a serialization failure, and that of
+// View over one snapshot. A use case that does not reset what its closure captures
+// shows itself.
 func Twice(s ports.Store) ports.Store { return twice{s} }
 
 type twice struct{ ports.Store }
@@ -18,6 +19,14 @@ type twice struct{ ports.Store }
 var _ ports.Store = twice{}
 
 var errRehearsal = errors.New("fake: rolled back before the second run")
+
+// View implements ports.Store.
+func (t twice) View(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return t.Store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		_ = fn(ctx, tx) // the second run decides
+		return fn(ctx, tx)
+	})
+}
 
 // Update implements ports.Store.
 func (t twice) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
