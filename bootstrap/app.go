@@ -141,8 +141,10 @@ func modules() fx.Option {
 	return fx.Options(telemetryModule(), storeModule(), outgoingModule(), coreModule(), inboundModule(), workerModule(), lifecycleModule())
 }
 
-// Start brings the service up: schema, keys, workers, listeners, in this order. It
-// returns when the service answers. When it fails, nothing is left running or open.
+// Start brings the service up: listeners, schema, keys, workers, in this order. It
+// returns when the service is ready. While the database does not answer, it tries again
+// until ctx ends, and every call is answered 503; see ports.ErrUnusable for what it does
+// not wait for. When it fails, nothing is left running or open.
 func (a *App) Start(ctx context.Context) error { return a.service.start(ctx) }
 
 // Stop drains requests, then stops the workers, flushes telemetry and closes the

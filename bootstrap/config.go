@@ -32,6 +32,7 @@ type Config struct {
 	Issuer         string // empty: derived from the bound address, in development only
 	Audience       string // empty: the issuer
 	Database       DatabaseConfig
+	Cache          CacheConfig
 	Redis          RedisConfig
 	MasterKey      domain.Secret // empty: generated in DataDir, in development only
 	SMTP           SMTPConfig
@@ -45,6 +46,7 @@ type Config struct {
 	RateLimit      RateLimitConfig
 	Registration   RegistrationConfig
 	Breach         BreachConfig
+	Backup         BackupConfig
 
 	file     string // the configuration file; empty: none
 	sources  map[string]Source
@@ -91,6 +93,13 @@ type DatabaseConfig struct {
 
 	Readers, Writers int // 0: the store's choice
 	StatementTimeout time.Duration
+}
+
+// CacheConfig bounds what is remembered of sessions and accounts.
+type CacheConfig struct {
+	Entries int
+	TTL     time.Duration // 0: nothing is remembered
+	Stale   time.Duration
 }
 
 // RedisConfig is the shared cache and limiter.
@@ -187,6 +196,13 @@ type RegistrationConfig struct {
 
 // BreachConfig is the range query for breached passwords.
 type BreachConfig struct{ URL string }
+
+// BackupConfig is about snapshots at regular intervals.
+type BackupConfig struct {
+	Dir      string // empty: none are taken
+	Interval time.Duration
+	Keep     int
+}
 
 // String implements fmt.Stringer with the tree as Config.YAML prints it, so that
 // a Config in a message or a log shows no secret.

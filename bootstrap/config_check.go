@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"authserve/adapters/outbound/entstore"
 )
 
 // rules holds a loaded configuration against what no single value can show.
@@ -30,6 +32,7 @@ func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
 	r.mail()
 	r.secretFiles()
 	r.dataFiles()
+	r.backups()
 	if cfg.Env == Production {
 		r.production()
 	}
@@ -170,6 +173,21 @@ func isMounted(file string) bool {
 	}
 	target, err = filepath.Abs(target)
 	return err == nil && (strings.HasPrefix(target, "/run/secrets/") || strings.HasPrefix(target, "/var/run/secrets/"))
+}
+
+// backups holds the schedule of snapshots against the database. That the directory is
+// missing only warns: the disk for backups must not keep the service from its work.
+func (r *rules) backups() {
+	dir := r.cfg.Backup.Dir
+	if dir == "" {
+		return
+	}
+	if url := r.cfg.Database.URL; !url.IsZero() && !entstore.CanSnapshot(url.Reveal()) {
+		r.refuse("backup.dir", "is for SQLite: PostgreSQL and MySQL have backup tools of their own")
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		r.warnings = append(r.warnings, "backup.dir is no directory that can be used, so snapshots fail until it is")
+	}
 }
 
 // production refuses what is convenient in development and unsafe elsewhere.

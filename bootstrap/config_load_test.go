@@ -102,6 +102,7 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		},
 		Ops:      bootstrap.OpsConfig{Addr: "127.0.0.1:9090"},
 		Database: bootstrap.DatabaseConfig{Migrate: bootstrap.MigrateAuto, Synchronous: "full", BusyTimeout: 5 * time.Second, StatementTimeout: 10 * time.Second},
+		Cache:    bootstrap.CacheConfig{Entries: 100000, TTL: time.Second, Stale: 30 * time.Second},
 		SMTP:     bootstrap.SMTPConfig{Timeout: 10 * time.Second},
 		Log:      bootstrap.LogConfig{Level: "info", Format: "console"},
 		Password: bootstrap.PasswordConfig{
@@ -114,6 +115,7 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 			Leeway: 30 * time.Second, KeyRotation: 2160 * time.Hour,
 		},
 		Session: bootstrap.SessionConfig{IdleTTL: 336 * time.Hour, AbsoluteTTL: 720 * time.Hour, MaxPerAccount: 20},
+		Backup:  bootstrap.BackupConfig{Interval: 24 * time.Hour, Keep: 7},
 	}
 	want.Guard, want.Upkeep = cfg.Guard, cfg.Upkeep // tuning; what matters is that nothing is zero
 	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach} {

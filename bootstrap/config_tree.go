@@ -73,6 +73,13 @@ func configTree() []leaf {
 		durationLeaf("database.busy_timeout", 5*time.Second, durations{100 * time.Millisecond, time.Minute}, "How long SQLite waits for a lock that another process holds.",
 			func(c *Config) *time.Duration { return &c.Database.BusyTimeout }),
 
+		durationLeaf("cache.ttl", time.Second, durations{0, time.Second}, "How long a session and its account are remembered after they were read, so that the next request needs no database. What this process writes it sees at once, what others write (replicas, the command line) after this time at the latest: an ended session is refused so soon. 0: off.",
+			func(c *Config) *time.Duration { return &c.Cache.TTL }),
+		durationLeaf("cache.stale", 30*time.Second, durations{0, 30 * time.Second}, "How long instead while the database does not answer. 0: not at all.",
+			func(c *Config) *time.Duration { return &c.Cache.Stale }),
+		intLeaf("cache.entries", 100000, numbers{1, 10000000}, "entries", "How many sessions are remembered, about 1.5 KB each; the least recently used goes.",
+			func(c *Config) *int { return &c.Cache.Entries }),
+
 		notYet(secretLeaf("redis.url", "a redis URL", "Redis, for several replicas.",
 			func(c *Config) *domain.Secret { return &c.Redis.URL }, nil)),
 
@@ -106,7 +113,7 @@ func configTree() []leaf {
 			func(c *Config) *[]string { return &c.Password.ContextWords }, checkContextWord),
 		choiceLeaf("password.isolation", IsolationAuto, "Where hashes are computed: in child processes of lowest priority where they can be started (`auto`), only there (`process`), or in the service's own process (`none`). `authserve doctor` tells what was chosen and why.",
 			func(c *Config) *Isolation { return &c.Password.Isolation }, IsolationAuto, IsolationProcess, IsolationNone),
-		intLeaf("password.nice", 19, numbers{0, 19}, "(nice value)", "The priority of the child processes. 19 is the lowest: on Linux they then give way to any other process at once (SCHED_IDLE).",
+		intLeaf("password.nice", 19, numbers{0, 19}, "(nice value)", "The priority of the child processes: 19 is the lowest.",
 			func(c *Config) *int { return &c.Password.Nice }),
 		intLeaf("password.workers", 0, numbers{0, 256}, "workers", "How many passwords are hashed at a time. 0: one for each usable core; under a CPU quota one less than its whole cores.",
 			func(c *Config) *int { return &c.Password.Workers }),
@@ -156,6 +163,12 @@ func configTree() []leaf {
 			func(c *Config) *bool { return &c.Registration.RequireVerifiedEmail })),
 		textLeaf("breach.url", "", "an https URL, such as https://api.pwnedpasswords.com", "The base of a range query for breached passwords (k-anonymity: five characters of a SHA-1 leave). Empty: off. When it does not answer, registration goes on.",
 			func(c *Config) *string { return &c.Breach.URL }, checkBreachURL),
+		textLeaf("backup.dir", "", "a directory that exists", "Where snapshots of the SQLite database are put, best on another disk. Empty: none are taken.",
+			func(c *Config) *string { return &c.Backup.Dir }, nil),
+		durationLeaf("backup.interval", day, durations{time.Minute, 366 * day}, "From one snapshot to the next.",
+			func(c *Config) *time.Duration { return &c.Backup.Interval }),
+		intLeaf("backup.keep", 7, numbers{1, 10000}, "snapshots", "How many snapshots stay; the oldest goes. Files of other names in `backup.dir` are left alone.",
+			func(c *Config) *int { return &c.Backup.Keep }),
 	)
 }
 

@@ -49,7 +49,9 @@ func (d dataDir) lock() (release func() error, err error) {
 	if err := f.Truncate(0); err == nil { // for the reader of the refusal above
 		_, _ = fmt.Fprintf(f, "%d", os.Getpid())
 	}
-	return f.Close, nil
+	// Closing alone leaves it locked for as long as a child that is just being started
+	// has the descriptor too.
+	return func() error { return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()) }, nil
 }
 
 func printable(pid []byte) string {

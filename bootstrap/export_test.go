@@ -62,6 +62,14 @@ func (a *App) LoseListener(err error) { a.service.watch(func() error { return er
 // Doctor is the command's action for one configuration file.
 func Doctor(ctx context.Context, file string) []cli.Check { return doctor(ctx, cli.Config{File: file}) }
 
+// MigrateDoctor is the command's action for one configuration file.
+func MigrateDoctor(ctx context.Context, file string) []cli.Check {
+	return migrateDoctor(ctx, cli.Config{File: file})
+}
+
+// SchemaChecks words what was found of a schema.
+var SchemaChecks = schemaChecks
+
 // Describe words what was found.
 func Describe(cfg Config, plan sizing.Plan, isolation worker.Isolation, slots int, took time.Duration) cli.Check {
 	check := cli.Check{Status: cli.CheckOK}

@@ -25,16 +25,24 @@ func TestEveryOutgoingPortIsGuarded(t *testing.T) {
 	for name, variables := range shippedConfigs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, err := bootstrap.OutgoingPorts(load(t, variables))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(out) != 4 {
-				t.Errorf("%d outgoing ports; want store, hasher, mailer, breaches", len(out))
-			}
-			for name, kind := range out {
-				if !strings.HasPrefix(kind, "guard.") {
-					t.Errorf("%s reaches the core as %s; want a guard type", name, kind)
+			for ttl, want := range map[string]string{"0s": "guard.guardedStore", "1s": "*cache.Store"} { // which is before the guard: see below
+				with := maps.Clone(variables)
+				with["AUTHSERVE_CACHE_TTL"] = ttl
+				out, err := bootstrap.OutgoingPorts(load(t, with))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(out) != 4 {
+					t.Errorf("%d outgoing ports; want store, hasher, mailer, breaches", len(out))
+				}
+				if out["store"] != want {
+					t.Errorf("with cache.ttl %s the store reaches the core as %s; want %s", ttl, out["store"], want)
+				}
+				delete(out, "store")
+				for name, kind := range out {
+					if !strings.HasPrefix(kind, "guard.") {
+						t.Errorf("%s reaches the core as %s; want a guard type", name, kind)
+					}
 				}
 			}
 		})

@@ -147,13 +147,17 @@ type edge struct {
 	Tokens    *token.Service
 }
 
-func newHandlers(e edge) (handlers, error) {
-	router, err := httpkit.New(httpkit.Config{
+func newRouter(e edge) (*httpkit.Router, error) {
+	return httpkit.New(httpkit.Config{
 		Issuer:         e.Listeners.issuer,
 		TrustedProxies: e.Config.TrustedProxies,
 		CORSOrigins:    e.Config.HTTP.CORSOrigins,
 		RequestTimeout: e.Config.HTTP.RequestTimeout,
 	}, httpkit.Deps{Logger: e.Telemetry.Logger, Tracers: e.Tracers, Meters: e.Meters, Clock: e.Clock, IDs: e.IDs})
+}
+
+func newHandlers(e edge) (handlers, error) {
+	router, err := newRouter(e)
 	if err != nil {
 		return handlers{}, err
 	}

@@ -13,10 +13,11 @@ import (
 	"authserve/adapters/outbound/telemetry"
 	"authserve/core/admin"
 	"authserve/core/token"
+	"authserve/ports"
 )
 
 func lifecycleModule() fx.Option {
-	return fx.Module("lifecycle", fx.Provide(newService))
+	return fx.Module("lifecycle", fx.Provide(newGate, newService))
 }
 
 // lastSteps bounds what comes after the requests: workers, telemetry, the store.
@@ -39,6 +40,7 @@ type parts struct {
 	Worker    *worker.Runner
 	Listeners *listeners
 	Handlers  handlers
+	Gate      *gate
 	Readiness *readiness
 	Opened    *closers
 }
@@ -50,17 +52,72 @@ func newService(p parts) *service {
 	return &service{p: p, failed: make(chan error, 2)}
 }
 
-// start brings up schema, keys, workers and listeners.
+// start serves, waits for the database, brings up schema, keys and workers, and then
+// lets requests in.
 func (s *service) start(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
-			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
 			defer cancel()
-			err = errors.Join(err, s.p.Telemetry.Shutdown(flush), s.p.Opened.close())
+			err = errors.Join(err, s.p.Listeners.http.Shutdown(last), s.p.Listeners.ops.Shutdown(last),
+				s.p.Telemetry.Shutdown(last), s.p.Opened.close())
 		}
 	}()
 	for _, w := range s.p.Config.warnings {
 		s.p.Telemetry.Logger.Warn("configuration", zap.String("warning", w))
+	}
+	s.watch(func() error { return s.p.Listeners.ops.Serve(s.p.Handlers.ops) })
+	s.watch(func() error { return s.p.Listeners.http.Serve(s.p.Gate) })
+	if err := s.await(ctx); err != nil {
+		return err
+	}
+	s.p.Worker.Start() //nolint:contextcheck // the tasks outlive the start
+	s.p.Gate.open.Store(true)
+	s.p.Readiness.open.Store(true)
+	s.p.Telemetry.Logger.Info("listening",
+		zap.String("http_addr", s.p.Listeners.httpAddr), zap.String("ops_addr", s.p.Listeners.opsAddr),
+		zap.String("issuer", s.p.Listeners.issuer), zap.String("version", buildVersion().Version))
+	return nil
+}
+
+// await prepares the database, again and again while it is not there. What waiting
+// does not mend ends the start.
+func (s *service) await(ctx context.Context) error {
+	log := s.p.Telemetry.Logger
+	for n := 1; ; n++ {
+		err := s.prepare(ctx)
+		switch {
+		case err == nil:
+			if n > 1 {
+				log.Info("the database is ready", zap.Int("attempt", n))
+			}
+			return nil
+		case !mends(err):
+			return err
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), err)
+		}
+		pause := pauseAfter(n)
+		log.Warn("the database is not ready: every call is answered 503 until it is", zap.Error(err),
+			zap.Int("attempt", n), zap.Duration("retry_in", pause),
+			zap.String("http_addr", s.p.Listeners.httpAddr), zap.String("ops_addr", s.p.Listeners.opsAddr))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(ctx.Err(), err)
+		case died := <-s.failed:
+			timer.Stop()
+			return died
+		}
+	}
+}
+
+// prepare brings the database to where requests can be served.
+func (s *service) prepare(ctx context.Context) error {
+	if err := s.p.Database.reach(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
 	}
 	if err := s.p.Database.migrate(ctx, s.p.Config.Database.Migrate); err != nil {
 		return fmt.Errorf("database schema: %w", err)
@@ -68,14 +125,26 @@ func (s *service) start(ctx context.Context) (err error) {
 	if err := s.p.Tokens.EnsureKeys(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	s.p.Worker.Start() //nolint:contextcheck // the tasks outlive the start
-	s.watch(func() error { return s.p.Listeners.ops.Serve(s.p.Handlers.ops) })
-	s.watch(func() error { return s.p.Listeners.http.Serve(s.p.Handlers.http) })
-	s.p.Readiness.open.Store(true)
-	s.p.Telemetry.Logger.Info("listening",
-		zap.String("http_addr", s.p.Listeners.httpAddr), zap.String("ops_addr", s.p.Listeners.opsAddr),
-		zap.String("issuer", s.p.Listeners.issuer), zap.String("version", buildVersion().Version))
 	return nil
+}
+
+// mends reports that err can go away by itself.
+func mends(err error) bool {
+	return errors.Is(err, ports.ErrUnavailable) && !errors.Is(err, ports.ErrUnusable)
+}
+
+const (
+	firstPause   = 250 * time.Millisecond
+	longestPause = 15 * time.Second
+)
+
+// pauseAfter is how long to wait after so many tries: the double each time.
+func pauseAfter(n int) time.Duration {
+	pause := firstPause
+	for ; n > 1 && pause < longestPause; n-- {
+		pause *= 2
+	}
+	return min(pause, longestPause)
 }
 
 // watch runs a listener. One that ends by itself ends the service.

@@ -46,8 +46,13 @@ func (p program) actions() cli.Actions {
 		MigrateUp:     migration(ports.Migrator.Up),
 		MigrateDown:   migrateDown,
 		MigrateStatus: migration(ports.Migrator.Status),
+		MigratePlan:   migration(ports.Migrator.Plan),
+		MigrateDoctor: migrateDoctor,
 		CreateUser:    createUser,
 		ImportUsers:   importUsers,
+		CreateBackup:  createBackup,
+		VerifyBackup:  verifyBackup,
+		RestoreBackup: restoreBackup,
 		Export:        exportAll,
 		Import:        importAll,
 		Doctor:        doctor,
@@ -133,8 +138,8 @@ func programName() string {
 }
 
 // migration runs one method of the migrator of the configured store.
-func migration(run func(ports.Migrator, context.Context) ([]ports.Migration, error)) func(context.Context, cli.Config) ([]ports.Migration, error) {
-	return func(ctx context.Context, c cli.Config) ([]ports.Migration, error) {
+func migration[Step any](run func(ports.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
+	return func(ctx context.Context, c cli.Config) ([]Step, error) {
 		cfg, err := load(c)
 		if err != nil {
 			return nil, err

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
 
+	"authserve/adapters/outbound/cache"
 	"authserve/adapters/outbound/entstore"
 	"authserve/adapters/outbound/guard"
 	"authserve/ports"
@@ -76,8 +78,31 @@ func storeConfig(cfg Config) (entstore.Config, error) {
 	}, nil
 }
 
-func newStore(db database, b *breakers) ports.Store {
-	return guard.Store(db.Store, b.dbRead, b.dbWrite)
+// newStore has the cache before the guard: what is remembered needs no slot and no
+// closed circuit.
+func newStore(cfg Config, db database, b *breakers, clock ports.Clock, meters metric.MeterProvider) (ports.Store, error) {
+	guarded := guard.Store(db.Store, b.dbRead, b.dbWrite)
+	if cfg.Cache.TTL == 0 {
+		return guarded, nil
+	}
+	return cache.New(guarded, cache.Config(cfg.Cache), clock, meters)
+}
+
+// reachTimeout bounds one try to reach the database.
+const reachTimeout = 10 * time.Second
+
+// reach asks the store's probe named "database", where it has one, whether the
+// database answers. Without it a database that hangs would be met where there is no
+// deadline: a migration may take long.
+func (db database) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	for _, p := range db.probes {
+		if p.Name() == "database" {
+			return p.Check(ctx)
+		}
+	}
+	return nil
 }
 
 // migrate brings the schema to what this program needs, as configured.

@@ -40,6 +40,8 @@ type workerParams struct {
 	Relay     *delivery.Relay
 	Upkeep    *upkeep.Service
 	Logins    *login.Service
+	Database  database
+	Options   options
 }
 
 func newWorker(p workerParams) (*worker.Runner, error) {
@@ -66,5 +68,14 @@ func newWorker(p workerParams) (*worker.Runner, error) {
 		return errors.Join(p.Logins.RefreshMix(ctx), err)
 	}}
 	mixTask := worker.Task{Name: "hash_mix", Every: mixInterval, Run: p.Logins.LearnMix}
-	return worker.New(p.Clock, p.Logger, p.Tracers, p.Meters, upkeepTask, deliveryTask, rehashTask, mixTask)
+	tasks := []worker.Task{upkeepTask, deliveryTask, rehashTask, mixTask}
+	if t, ok := optimizeTask(p.Database); ok {
+		tasks = append(tasks, t)
+	}
+	if t, ok, err := backupTask(p.Config, p.Options, p.Clock, p.Logger); err != nil {
+		return nil, err
+	} else if ok {
+		tasks = append(tasks, t)
+	}
+	return worker.New(p.Clock, p.Logger, p.Tracers, p.Meters, tasks...)
 }

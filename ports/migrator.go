@@ -14,6 +14,8 @@ type Migrator interface {
 	Down(ctx context.Context) ([]Migration, error)
 	// Status lists every known step, oldest first.
 	Status(ctx context.Context) ([]Migration, error)
+	// Plan lists the steps that Up would apply, oldest first, and applies none.
+	Plan(ctx context.Context) ([]PlannedMigration, error)
 }
 
 // Migration is one step of the schema.
@@ -21,4 +23,11 @@ type Migration struct {
 	Version   int64
 	Name      string
 	AppliedAt time.Time // zero: pending
+}
+
+// PlannedMigration is a pending step and what it would do.
+type PlannedMigration struct {
+	Version int64
+	Name    string
+	SQL     string // in the language of the store; comments tell a reader more
 }

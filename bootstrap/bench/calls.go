@@ -16,6 +16,7 @@ import (
 // call is one thing that a closed-loop client does again and again.
 type call struct {
 	name string
+	goal float64 // most times the CPU of the bare handler; 0: none
 	do   func(ctx context.Context, worker int) error
 }
 
@@ -41,7 +42,7 @@ func measureCalls(ctx context.Context, s settings, binary string) error {
 	if err != nil {
 		return err
 	}
-	bare := call{"bare mux handler", helloCall(bareBase)}
+	bare := call{name: "bare mux handler", do: helloCall(bareBase)}
 	calls, err := serviceCalls(ctx, s, p.HTTP)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func measureCalls(ctx context.Context, s settings, binary string) error {
 }
 
 func printTable(s settings, calls []call, figures map[string][]figure, ratios map[string][]float64) {
-	fmt.Printf("%-18s %12s %18s %14s\n", "call", "requests/s", "CPU s per 1,000", "times bare")
+	fmt.Printf("%-18s %12s %18s %14s %8s\n", "call", "requests/s", "CPU s per 1,000", "times bare", "goal")
 	for _, c := range calls {
 		perSecond := median(figures[c.name], func(f figure) float64 { return f.perSecond })
 		cpu := median(figures[c.name], func(f figure) float64 { return f.cpu })
@@ -89,7 +90,11 @@ func printTable(s settings, calls []call, figures map[string][]figure, ratios ma
 		if r := ratios[c.name]; r != nil {
 			ratio = median(r, func(x float64) float64 { return x })
 		}
-		fmt.Printf("%-18s %12.0f %18.3f %14.1f\n", c.name, perSecond, cpu, ratio)
+		goal := "-"
+		if c.goal > 0 {
+			goal = fmt.Sprintf("≤ %.1f", c.goal)
+		}
+		fmt.Printf("%-18s %12.0f %18.3f %14.1f %8s\n", c.name, perSecond, cpu, ratio, goal)
 	}
 	fmt.Printf("(%d closed-loop clients, medians of %d rounds of %v each)\n", s.workers, s.rounds, s.period)
 }
@@ -162,20 +167,20 @@ func serviceCalls(ctx context.Context, s settings, base string) ([]call, error) 
 	var registered atomic.Int64
 	registered.Store(int64(2 * s.workers))
 	return []call{
-		{"GET /users/me", func(ctx context.Context, i int) error {
+		{"GET /users/me", 4.5, func(ctx context.Context, i int) error {
 			a, err := client.Do(ctx, http.MethodGet, "/api/v1/users/me", nil, tokens[i].Access)
 			return expect(a, err, http.StatusOK)
 		}},
-		{"refresh", func(ctx context.Context, i int) error {
+		{"refresh", 13, func(ctx context.Context, i int) error {
 			a, next, err := client.Refresh(ctx, tokens[i].Refresh)
 			tokens[i] = next
 			return expect(a, err, http.StatusOK)
 		}},
-		{"login", func(ctx context.Context, i int) error {
+		{"login", 0, func(ctx context.Context, i int) error {
 			a, _, err := client.Login(ctx, address(s.workers+i))
 			return expect(a, err, http.StatusOK)
 		}},
-		{"register", func(ctx context.Context, _ int) error {
+		{"register", 0, func(ctx context.Context, _ int) error {
 			a, err := client.Register(ctx, address(int(registered.Add(1))))
 			return expect(a, err, http.StatusCreated)
 		}},

@@ -111,11 +111,11 @@ func measureCost(ctx context.Context, s settings, server *service) (cost, error)
 	}
 	c := cost{raw: millis(raw.CPU)}
 	closed := settings{workers: 4, period: s.period / 2}
-	login, err := measureCall(ctx, closed, call{"login", server.login}, server.PID())
+	login, err := measureCall(ctx, closed, call{name: "login", do: server.login}, server.PID())
 	if err != nil {
 		return cost{}, err
 	}
-	register, err := measureCall(ctx, closed, call{"register", server.registerNext}, server.PID())
+	register, err := measureCall(ctx, closed, call{name: "register", do: server.registerNext}, server.PID())
 	// CPU seconds of 1,000 calls are milliseconds of one.
 	c.login, c.register = login.cpu, register.cpu
 	return c, err

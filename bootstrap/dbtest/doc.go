@@ -8,6 +8,9 @@
 // (mariadb:10.11), and TEST_MYSQL_IMAGE, which has no default: tests on MySQL
 // run where it is set.
 //
+// For bad days there are Proxy, a network that cuts, hangs or loses an answer at a chosen
+// moment, and Alone and Crash, a server that dies.
+//
 // The servers keep their data in memory and do not wait for a disk: what they prove is
 // what a database answers, not what survives a power cut.
 package dbtest

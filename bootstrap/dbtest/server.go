@@ -163,6 +163,39 @@ func await(db *sql.DB) error {
 	}
 }
 
+// Alone is a server of the same kind in a container of its own, which ends with t: for
+// tests that break it.
+func (s *Server) Alone(t testing.TB) *Server {
+	t.Helper()
+	for _, own := range New().All() {
+		if own.name == s.name {
+			t.Cleanup(func() {
+				if err := own.close(); err != nil {
+					t.Errorf("%s: %v", own.name, err)
+				}
+			})
+			return own
+		}
+	}
+	t.Fatalf("no server is called %s", s.name)
+	return nil
+}
+
+// Crash lets PostgreSQL die as by kill -9, in the middle of all it does, and returns
+// when it has recovered.
+func (s *Server) Crash(t testing.TB) {
+	t.Helper()
+	s.require(t)
+	// The server ends all of its processes when one of them is killed, and starts anew.
+	_, err := s.admin.ExecContext(t.Context(), "COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'")
+	if err == nil {
+		t.Fatalf("%s survived kill -9", s.name)
+	}
+	if err := await(s.admin); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // close ends the container.
 func (s *Server) close() error {
 	if s.resource == nil {

@@ -6,9 +6,13 @@ package world
 import (
 	"context"
 	"encoding/base64"
+	"os"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"authserve/adapters/outbound/cache"
 	"authserve/adapters/outbound/jwt"
 	"authserve/adapters/outbound/memstore"
 	"authserve/adapters/outbound/seal"
@@ -59,8 +63,8 @@ type Option func(*World)
 // WithStore replaces the store in memory.
 func WithStore(s ports.Store) Option { return func(w *World) { w.Store = s } }
 
-// New makes a world with signing keys. Every transaction of its default store
-// runs twice, the first time rolled back.
+// New makes a world with signing keys. Every closure of its default store runs twice.
+// It has the cache before it, as in the service, unless TEST_CACHE is off.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
 	w := &World{Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Breaches: fake.NewBreaches(), Codec: jwt.New()}
@@ -68,10 +72,22 @@ func New(t testing.TB, options ...Option) *World {
 		option(w)
 	}
 	if w.Store == nil {
-		w.Store = fake.Twice(memstore.New())
+		w.Store = fake.Twice(cached(t, memstore.New(), w.Clock))
 	}
 	w.assemble(t)
 	return w
+}
+
+func cached(t testing.TB, s ports.Store, clock ports.Clock) ports.Store {
+	t.Helper()
+	if os.Getenv("TEST_CACHE") == "off" {
+		return s
+	}
+	c, err := cache.New(s, cache.Config{Entries: 100, TTL: time.Second, Stale: 30 * time.Second}, clock, noop.NewMeterProvider())
+	if err != nil {
+		t.Fatalf("cache: %v", err)
+	}
+	return c
 }
 
 // WithNewMasterKey returns the same world after somebody put a new master key above

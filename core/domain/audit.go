@@ -17,6 +17,7 @@ const (
 	AuditPasswordRehashed   AuditAction = "password.rehashed"
 	AuditKeyCreated         AuditAction = "key.created"
 	AuditKeyStateChanged    AuditAction = "key.state_changed"
+	AuditDatabaseRestored   AuditAction = "database.restored"
 )
 
 // AuditEvent is one line of the audit log: who did what to whom, when, from

@@ -16,6 +16,7 @@ const (
 	EndedByReuse        EndReason = "reuse_detected"
 	EndedBySessionLimit EndReason = "session_limit"
 	EndedByPassword     EndReason = "password_changed"
+	EndedByRestore      EndReason = "restored" // of a snapshot of the database
 )
 
 // Session is one login on one device. It is one row for its whole life: refresh

@@ -49,11 +49,14 @@ type Actions struct {
 	Version  Version
 	// Serve runs the service until ctx ends, and returns when it has drained.
 	Serve func(ctx context.Context, c Config) error
-	// MigrateUp, MigrateDown and MigrateStatus are the methods of ports.Migrator on
-	// the configured store.
+	// MigrateUp, MigrateDown, MigrateStatus and MigratePlan are the methods of
+	// ports.Migrator on the configured store.
 	MigrateUp     func(ctx context.Context, c Config) ([]ports.Migration, error)
 	MigrateDown   func(ctx context.Context, c Config) ([]ports.Migration, error)
 	MigrateStatus func(ctx context.Context, c Config) ([]ports.Migration, error)
+	MigratePlan   func(ctx context.Context, c Config) ([]ports.PlannedMigration, error)
+	// MigrateDoctor looks at the schema of the configured store. It changes nothing.
+	MigrateDoctor func(ctx context.Context, c Config) []Check
 	// CreateUser creates an account in the configured store.
 	CreateUser func(ctx context.Context, c Config, n admin.NewAccount) (domain.Account, error)
 	// ImportUsers is account.Service.Import on the configured store.
@@ -62,6 +65,11 @@ type Actions struct {
 	// makes the schema first.
 	Export transferAction[io.Writer]
 	Import transferAction[io.Reader]
+	// CreateBackup and VerifyBackup are methods of ports.Snapshots on the configured
+	// database. RestoreBackup replaces it; no service may run.
+	CreateBackup  func(ctx context.Context, c Config, path string) (ports.Snapshot, error)
+	VerifyBackup  func(ctx context.Context, c Config, path string) (ports.Snapshot, error)
+	RestoreBackup func(ctx context.Context, c Config, path string, o RestoreOptions) (Restored, error)
 	// CheckConfig loads the configuration and checks everything that `serve` would.
 	// The report is printed also beside an error.
 	CheckConfig func(ctx context.Context, c Config) (ConfigReport, error)
@@ -115,6 +123,7 @@ as an environment variable, or as a flag; "authserve config --help" lists them.`
 		exportCommand(a, given),
 		importCommand(a, given),
 		userCommand(a, given),
+		backupCommand(a, given),
 		configCommand(a, given),
 		doctorCommand(a, given),
 		healthcheckCommand(a, given),

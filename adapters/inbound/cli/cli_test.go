@@ -51,6 +51,12 @@ func (r *calls) actions() cli.Actions {
 			return r.err
 		},
 		MigrateUp: migrations(second), MigrateDown: migrations(), MigrateStatus: migrations(first, second),
+		MigratePlan: func(_ context.Context, c cli.Config) ([]ports.PlannedMigration, error) {
+			r.config = c
+			return []ports.PlannedMigration{
+				{Version: 2, Name: "more", SQL: "-- more\nCREATE TABLE more (id int);\n"}, {Version: 3, Name: "less", SQL: "DROP TABLE less;\n"},
+			}, r.err
+		},
 		CreateUser: func(_ context.Context, c cli.Config, n admin.NewAccount) (domain.Account, error) {
 			r.config, r.account = c, n
 			if r.err != nil {
@@ -99,6 +105,9 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"migrate up", 0, "2  more  applied\n", ""},
 		{"migrate down", 0, "There is nothing to revert.\n", ""},
 		{"migrate status", 0, "1  init  applied 2026-03-01T12:00:00Z\n2  more  pending\n", ""},
+		{"migrate plan", 0, "-- 2  more\n-- more\nCREATE TABLE more (id int);\n\n-- 3  less\nDROP TABLE less;\n", ""},
+		{"migrate plan --json", 0, `"sql": "DROP TABLE less;\n"`, ""},
+		{"migrate doctor --help", 0, "whether a migration runs now or was interrupted", ""},
 		{"config print", 0, "env: development\n", "warning: mind the gap\n"},
 		{"config check", 0, "The configuration is valid.\n", "warning: mind the gap\n"},
 		{"version", 0, "authserve 1.2.3, commit abc, go1.26\n", ""},
@@ -163,7 +172,7 @@ func TestFailuresAreReportedInOneForm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, args := range []string{
-				"serve", "migrate up", "migrate down", "migrate status", "config check", "config print", "healthcheck",
+				"serve", "migrate up", "migrate down", "migrate status", "migrate plan", "config check", "config print", "healthcheck",
 				"user create --email a@b.c --role user --password-stdin", "user import --format jsonl -",
 			} {
 				got := run(t, &calls{err: c.err}, "secret", strings.Fields(args)...)
@@ -182,7 +191,7 @@ func TestSettingsReachEveryAction(t *testing.T) {
 	}}
 	flags := strings.Fields("--config my.yaml --http-addr :0 --http-addr :1 --ops-pprof --trusted-proxies 10.0.0.0/8,::1/128 --trusted-proxies 192.0.2.0/24")
 	for _, args := range []string{
-		"serve", "migrate up", "migrate down", "migrate status", "config check", "config print", "healthcheck",
+		"serve", "migrate up", "migrate down", "migrate status", "migrate plan", "config check", "config print", "healthcheck",
 		"user create --email a@b.c --role user --password-stdin", "user import --format jsonl -",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +30,7 @@ type Check struct {
 }
 
 func doctorCommand(a Actions, given *Config) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return checksCommand(&cobra.Command{
 		Use:   "doctor",
 		Short: "Look at the configuration and the machine, and say what to do",
 		Long: `Look at the configuration and the machine, time real password hashes, and say
@@ -38,30 +38,35 @@ what to do. Run it where the service will run: in its container or unit, as its
 user. It changes nothing, and can run beside the service.
 
 The exit status is 1 when a check fails.`,
-		Args: cobra.NoArgs,
-		RunE: action(func(c *cobra.Command, _ []string) error {
-			checks := a.Doctor(c.Context(), *given)
-			if err := c.Context().Err(); err != nil { // what was not looked at has not failed
-				return err
+	}, a.Doctor, given)
+}
+
+// checksCommand makes c print what look found.
+func checksCommand(c *cobra.Command, look func(context.Context, Config) []Check, given *Config) *cobra.Command {
+	var asJSON bool
+	c.Args = cobra.NoArgs
+	c.RunE = action(func(c *cobra.Command, _ []string) error {
+		checks := look(c.Context(), *given)
+		if err := c.Context().Err(); err != nil { // what was not looked at has not failed
+			return err
+		}
+		for i := range checks {
+			checks[i].Facts = slices.Concat([]string{}, checks[i].Facts) // JSON: [], not null
+		}
+		write := writeChecks
+		if asJSON {
+			write = func(w io.Writer, checks []Check) error { return writeJSON(w, checks) }
+		}
+		if err := write(c.OutOrStdout(), checks); err != nil {
+			return err
+		}
+		for _, check := range checks {
+			if check.Status == CheckFail {
+				return errors.New("a check failed")
 			}
-			for i := range checks {
-				checks[i].Facts = slices.Concat([]string{}, checks[i].Facts) // JSON: [], not null
-			}
-			write := writeChecks
-			if asJSON {
-				write = func(w io.Writer, checks []Check) error { return writeJSON(w, checks) }
-			}
-			if err := write(c.OutOrStdout(), checks); err != nil {
-				return err
-			}
-			for _, check := range checks {
-				if check.Status == CheckFail {
-					return errors.New("a check failed")
-				}
-			}
-			return nil
-		}),
-	}
+		}
+		return nil
+	})
 	addJSON(c, &asJSON)
 	return c
 }

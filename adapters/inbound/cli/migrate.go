@@ -17,11 +17,81 @@ func migrateCommand(a Actions, given *Config) *cobra.Command {
 		Short: "Move the database schema between versions",
 	})
 	migrate.AddCommand(
+		planCommand(a, given),
 		migrationCommand("up", "Apply every pending migration", "There is nothing to apply.", a.MigrateUp, given),
 		migrationCommand("down", "Revert the newest applied migration, with the data that only it has a place for", "There is nothing to revert.", a.MigrateDown, given),
 		migrationCommand("status", "List the migrations and when they were applied", "There are no migrations.", a.MigrateStatus, given),
+		migrateDoctorCommand(a, given),
 	)
 	return migrate
+}
+
+func planCommand(a Actions, given *Config) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Print what up would do, with its SQL, and do nothing",
+		Args:  cobra.NoArgs,
+		RunE: action(func(c *cobra.Command, _ []string) error {
+			steps, err := a.MigratePlan(c.Context(), *given)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), plannedJSON(steps))
+			}
+			return writePlan(c.OutOrStdout(), steps)
+		}),
+	}
+	addJSON(c, &asJSON)
+	return c
+}
+
+// writePlan writes a script for its reader. Running it by hand would leave the steps
+// unrecorded.
+func writePlan(w io.Writer, steps []ports.PlannedMigration) error {
+	if len(steps) == 0 {
+		_, err := fmt.Fprintln(w, "There is nothing to apply.")
+		return err
+	}
+	for i, step := range steps {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintf(w, "-- %d  %s\n%s", step.Version, step.Name, step.SQL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type plannedStepJSON struct {
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	SQL     string `json:"sql"`
+}
+
+func plannedJSON(steps []ports.PlannedMigration) []plannedStepJSON {
+	list := make([]plannedStepJSON, len(steps))
+	for i, step := range steps {
+		list[i] = plannedStepJSON(step)
+	}
+	return list
+}
+
+func migrateDoctorCommand(a Actions, given *Config) *cobra.Command {
+	return checksCommand(&cobra.Command{
+		Use:   "doctor",
+		Short: "Look at the schema and its migrations, and say what to do",
+		Long: `Look at the schema and its migrations, and say what to do: whether this program
+and the database belong together, whether somebody changed the schema by hand,
+whether a migration runs now or was interrupted. It changes nothing, waits for
+nobody, and can run beside the service.
+
+The exit status is 1 when a check fails.`,
+	}, a.MigrateDoctor, given)
 }
 
 func migrationCommand(name, short, none string, run func(context.Context, Config) ([]ports.Migration, error), given *Config) *cobra.Command {

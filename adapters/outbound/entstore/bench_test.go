@@ -2,8 +2,11 @@ package entstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,5 +140,63 @@ func imported(n int) domain.ImportedAccount {
 		}),
 		Hash:  domain.NewSecret("$import$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("s", 22) + "$" + strings.Repeat("d", 43)),
 		Event: fake.AuditEvent(n),
+	}
+}
+
+// BenchmarkWriters does what refreshes do, of many sessions at a time: writers share
+// their commits, which FULL makes wait for the disk.
+func BenchmarkWriters(b *testing.B) {
+	for _, synchronous := range []string{"FULL", "NORMAL"} {
+		for _, writers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%s/%d", synchronous, writers), func(b *testing.B) {
+				cfg := config(b)
+				cfg.Synchronous = synchronous
+				store := open(b, cfg)
+				if err := store.Update(b.Context(), sessionsOf(writers)); err != nil {
+					b.Fatal(err)
+				}
+				var left atomic.Int64
+				left.Store(int64(b.N))
+				var group sync.WaitGroup
+				b.ResetTimer()
+				for w := range writers {
+					group.Go(func() {
+						for left.Add(-1) >= 0 {
+							if err := store.Update(b.Context(), refresh(w)); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				group.Wait()
+			})
+		}
+	}
+}
+
+// sessionsOf creates accounts 0 to n-1 with a session each.
+func sessionsOf(n int) func(context.Context, ports.Tx) error {
+	return func(ctx context.Context, tx ports.Tx) error {
+		for i := range n {
+			a := fake.Account(i)
+			if err := errors.Join(tx.Accounts().Create(ctx, a), tx.Sessions().Create(ctx, fake.Session(i, a))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// refresh advances the session n.
+func refresh(n int) func(context.Context, ports.Tx) error {
+	limits := domain.SessionLimits{Idle: time.Hour, Absolute: time.Hour}
+	return func(ctx context.Context, tx ports.Tx) error {
+		session, err := tx.Sessions().ByID(ctx, fake.Session(n, fake.Account(n)).ID)
+		if err != nil {
+			return err
+		}
+		next := session.Rotated(session.Refresh.Counter, "k1", nil, limits, fake.Epoch())
+		return tx.Sessions().Advance(ctx, next, session.Refresh.RefreshPosition)
 	}
 }

@@ -4,7 +4,8 @@
 //
 // SQLite has one writer at a time. Update runs on a pool of one connection and
 // begins with BEGIN IMMEDIATE, so writers of this process queue in Go, fairly and
-// under their contexts, instead of colliding inside the database. View runs on a
+// under their contexts, instead of colliding inside the database. Those that wait
+// share one commit, see batch.go. View runs on a
 // pool of read-only connections; with the write-ahead log each reads one snapshot
 // and neither waits for the writer nor delays it.
 //
@@ -12,8 +13,8 @@
 //
 // store.go opens and closes, tx.go has the doors, each noun has a file that turns
 // rows into domain values, errors.go turns foreign errors into those of ports,
-// sqlite.go knows the data source names, sqltrace.go adds spans and metrics, and
-// migrate.go applies the files of ent/migrate/sqlite.
+// sqlite.go knows the data source names, sqltrace.go adds spans and metrics,
+// snapshot.go copies the database and puts a copy back, and migrate.go applies the files of ent/migrate/sqlite.
 //
 // # Durability
 //

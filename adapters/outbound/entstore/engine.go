@@ -18,6 +18,9 @@ type engine interface {
 	open(ctx context.Context, t telemetry) (p pools, err error)
 	// check is part of the probe of the database.
 	check(ctx context.Context, db *sql.DB) error
+	// intact fails when what was opened is no longer what the next start would open, so
+	// that a commit now would be lost.
+	intact() error
 	// fault says what an error of the driver means; ok is false for any other.
 	fault(err error) (f fault, ok bool)
 	// again says whether a transaction that lost against another one runs once more
@@ -35,6 +38,8 @@ type engine interface {
 type pools struct {
 	writer *sql.DB // read committed, or serial where there is one writer
 	reader *sql.DB // read only, one snapshot for each transaction
+	// batches share the commits of the writer; nil where the database does.
+	batches *batches
 }
 
 // faultKind is what an error of a driver means to callers.
@@ -44,7 +49,7 @@ const (
 	otherFault     faultKind = iota // not available, as far as anybody can tell
 	uniqueFault                     // a unique value is taken
 	referenceFault                  // a row that is referred to is not there
-	readOnlyFault                   // a write in a read-only transaction
+	unusableFault                   // not available, and waiting does not mend it
 	transientFault                  // lost against another transaction, and took nothing with it
 )
 
@@ -54,11 +59,14 @@ type fault struct {
 }
 
 const (
-	mostAttempts  = 12
-	firstPause    = 2 * time.Millisecond
-	longestPause  = 100 * time.Millisecond
-	connectionAge = 30 * time.Minute // so that a database behind a name is found again when it moved
-	idleAge       = 5 * time.Minute
+	mostAttempts = 12
+	firstPause   = 2 * time.Millisecond
+	longestPause = 100 * time.Millisecond
+	// connectTimeout bounds connecting, the login included, also where the context has
+	// no end.
+	connectTimeout = 5 * time.Second
+	connectionAge  = 30 * time.Minute // so that a database behind a name is found again when it moved
+	idleAge        = 5 * time.Minute
 )
 
 // backOff is engine.again of the databases that run writers beside each other.

@@ -40,13 +40,20 @@ func (s *Store) translateKey(ctx context.Context, err error, primary string) err
 	}
 	f, _ := s.engine.fault(err)
 	switch f.kind {
-	case readOnlyFault:
-		return ports.ErrReadOnly.Wrap(err)
 	case referenceFault:
 		return ports.ErrNotFound.Wrap(err)
 	case uniqueFault:
 		return ports.Conflict(conflictField(f.key, primary)).Wrap(err)
-	case otherFault, transientFault:
+	case otherFault, transientFault, unusableFault:
+	}
+	return unavailable(s.engine, err)
+}
+
+// unavailable is ErrUnavailable, with ErrUnusable inside where err is a fault that
+// waiting does not mend.
+func unavailable(e engine, err error) error {
+	if f, _ := e.fault(err); f.kind == unusableFault {
+		err = ports.ErrUnusable.Wrap(err)
 	}
 	return ports.ErrUnavailable.Wrap(err)
 }

@@ -1,6 +1,9 @@
 package entstore
 
-import "database/sql"
+import (
+	"context"
+	"database/sql"
+)
 
 // ParseURL lets tests see what becomes of a URL.
 var ParseURL = parseURL
@@ -16,3 +19,16 @@ func (s *Store) Writer() *sql.DB { return s.pools.writer }
 
 // OpenForMigration opens the pool in which migrations run.
 func (m *Migrator) OpenForMigration() *sql.DB { return m.engine.migrations().open() }
+
+// Waiting is how many writers wait for their turn.
+func (s *Store) Waiting() int { return s.pools.batches.turns.waiting() }
+
+// TakeTurn takes the writer's turn, and NextTurn takes the one who waits longest off the
+// queue, to be closed: what an Update does at its begin and its end.
+func (s *Store) TakeTurn(ctx context.Context) error {
+	_, err := s.pools.batches.turns.take(ctx)
+	return err
+}
+
+// NextTurn see TakeTurn.
+func (s *Store) NextTurn() chan struct{} { return s.pools.batches.turns.next() }

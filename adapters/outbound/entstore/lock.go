@@ -3,6 +3,7 @@ package entstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -23,7 +24,12 @@ func lockFile(ctx context.Context, path string) (unlock func() error, err error)
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return f.Close, nil // closing the last descriptor of it unlocks
+			if err := f.Truncate(0); err == nil { // for fileHolder
+				_, _ = fmt.Fprintf(f, "%d", os.Getpid())
+			}
+			// Closing the last descriptor of it unlocks too, but a process that is just being
+			// started has another one until it runs.
+			return func() error { return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()) }, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(err, f.Close())

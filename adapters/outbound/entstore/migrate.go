@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -19,9 +20,9 @@ import (
 //
 // A failing method may have applied earlier steps. On SQLite and PostgreSQL each step
 // is one transaction. On MySQL, which has none for a schema, each step is one
-// statement, and one that was done without being recorded is recognised; see intent.
-// Every method fails with ErrSchemaNewer when a newer program has migrated the
-// database, and before anything else when the migrations of this program are not
+// statement, and one that was done without being recorded is recognised; see stepwise.
+// Every method but Examine fails with ErrSchemaNewer when a newer program has migrated
+// the database, and before anything else when the migrations of this program are not
 // those of their checksums.
 type Migrator struct{ engine engine }
 
@@ -31,16 +32,19 @@ var _ ports.Migrator = (*Migrator)(nil)
 type migrations struct {
 	files   fs.FS // *.sql and their checksum file
 	dialect goose.Dialect
-	open    func() *sql.DB
+	open    func() *sql.DB // to move the schema
+	look    func() *sql.DB // to read only
+	tables  string         // the query for the names of all tables
 	// lock waits until no other process migrates. What it holds ends with the process.
 	lock func(ctx context.Context, db *sql.DB) (unlock func() error, err error)
+	// holder says who has the lock; empty: nobody. It does not wait.
+	holder func(ctx context.Context, db *sql.DB) (string, error)
 	// absent reports that there is no database yet; nil: there always is.
 	absent func() (bool, error)
 	// after holds the database against what the step may have broken; nil: nothing.
 	after func(ctx context.Context, db *sql.DB) error
-	// done reports that a statement failed because what it does is done. Only where a
-	// step is no transaction; otherwise nil.
-	done func(err error) bool
+	// stepwise is for databases on which a step is no transaction; otherwise nil.
+	stepwise *stepwise
 }
 
 // NewMigrator makes a migrator without a Store. It opens nothing yet. Errors: a
@@ -57,6 +61,11 @@ func NewMigrator(cfg Config) (*Migrator, error) {
 func (m *Migrator) Up(ctx context.Context) ([]ports.Migration, error) {
 	var applied []ports.Migration
 	err := m.locked(ctx, func(r *runner) error {
+		if step, err := r.resume(ctx); err != nil {
+			return err
+		} else if step != nil {
+			applied = append(applied, *step)
+		}
 		for {
 			step, err := r.up(ctx)
 			if err != nil || step == nil {
@@ -68,10 +77,14 @@ func (m *Migrator) Up(ctx context.Context) ([]ports.Migration, error) {
 	return applied, err
 }
 
-// Down implements ports.Migrator.
+// Down implements ports.Migrator. A step upwards that was interrupted is finished
+// first, and is then the newest.
 func (m *Migrator) Down(ctx context.Context) ([]ports.Migration, error) {
 	var reverted []ports.Migration
 	err := m.locked(ctx, func(r *runner) error {
+		if _, err := r.resume(ctx); err != nil {
+			return err
+		}
 		step, err := r.down(ctx)
 		if step != nil {
 			reverted = append(reverted, *step)
@@ -81,7 +94,8 @@ func (m *Migrator) Down(ctx context.Context) ([]ports.Migration, error) {
 	return reverted, err
 }
 
-// Status implements ports.Migrator. Where there is no database it makes none.
+// Status implements ports.Migrator. Where there is no database it makes none. A step
+// whose reverting was interrupted is pending.
 func (m *Migrator) Status(ctx context.Context) ([]ports.Migration, error) {
 	plan := m.engine.migrations()
 	if plan.absent != nil {
@@ -97,6 +111,27 @@ func (m *Migrator) Status(ctx context.Context) ([]ports.Migration, error) {
 	return all, err
 }
 
+// Plan implements ports.Migrator. Where there is no database it makes none.
+func (m *Migrator) Plan(ctx context.Context) ([]ports.PlannedMigration, error) {
+	all, err := m.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := m.engine.migrations().files
+	var planned []ports.PlannedMigration
+	for _, step := range all {
+		if !step.AppliedAt.IsZero() {
+			continue
+		}
+		text, err := planText(files, step.Version)
+		if err != nil {
+			return nil, err
+		}
+		planned = append(planned, ports.PlannedMigration{Version: step.Version, Name: step.Name, SQL: text})
+	}
+	return planned, nil
+}
+
 // locked runs fn while no other process migrates.
 func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) (err error) {
 	plan := m.engine.migrations()
@@ -107,23 +142,35 @@ func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) (err erro
 	defer func() { err = errors.Join(err, db.Close()) }()
 	unlock, err := plan.lock(ctx, db)
 	if err != nil {
-		return ports.ErrUnavailable.Wrap(err)
+		return m.unavailable(err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	r, err := newRunner(plan, db)
 	if err != nil {
 		return err
 	}
-	if err := r.refuseNewer(ctx); err != nil {
-		return err
+	r.transient = func(err error) bool {
+		f, _ := m.engine.fault(err)
+		return f.kind == transientFault
+	}
+	if err := r.prepare(ctx); err != nil {
+		return m.unavailable(err)
 	}
 	if err := fn(r); err != nil {
-		return ports.ErrUnavailable.Wrap(err)
+		return m.unavailable(err)
 	}
 	if plan.after == nil {
 		return nil
 	}
 	return plan.after(ctx, db)
+}
+
+// unavailable says which database it is about.
+func (m *Migrator) unavailable(err error) error {
+	if errors.Is(err, ErrSchemaNewer) {
+		return err
+	}
+	return unavailable(m.engine, fmt.Errorf("%s: %w", m.engine, err))
 }
 
 // pending lists the known steps, oldest first.
@@ -155,4 +202,28 @@ func newestVersion(files fs.FS) (int64, error) {
 func step(version int64, file string) ports.Migration {
 	_, name, _ := strings.Cut(strings.TrimSuffix(path.Base(file), ".sql"), "_")
 	return ports.Migration{Version: version, Name: name}
+}
+
+// The marks of goose in a file.
+const (
+	markUp   = "-- +goose Up\n"
+	markDown = "-- +goose Down\n"
+)
+
+// planText is what a step does, as its file says it.
+func planText(files fs.FS, version int64) (string, error) {
+	names, err := fs.Glob(files, fmt.Sprintf("%d_*.sql", version))
+	if err != nil {
+		return "", err
+	}
+	if len(names) != 1 {
+		return "", fmt.Errorf("migration %d has %d files, want one", version, len(names))
+	}
+	content, err := fs.ReadFile(files, names[0])
+	if err != nil {
+		return "", err
+	}
+	_, text, _ := strings.Cut(string(content), markUp)
+	text, _, _ = strings.Cut(text, markDown)
+	return strings.TrimSpace(text) + "\n", nil
 }

@@ -3,8 +3,8 @@ package entstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -19,6 +19,9 @@ type runner struct {
 	db       *sql.DB
 	provider *goose.Provider
 	versions database.Store // what is recorded of the steps
+	notes    notes
+	// transient reports that a step lost against another transaction, and did nothing.
+	transient func(err error) bool
 }
 
 func newRunner(plan migrations, db *sql.DB) (*runner, error) {
@@ -27,13 +30,36 @@ func newRunner(plan migrations, db *sql.DB) (*runner, error) {
 		return nil, err
 	}
 	versions, err := database.NewStore(plan.dialect, goose.DefaultTablename)
-	return &runner{plan: plan, db: db, provider: provider, versions: versions}, err
+	return &runner{plan: plan, db: db, provider: provider, versions: versions, notes: notes{db}}, err
 }
 
-func (r *runner) refuseNewer(ctx context.Context) error {
+// prepare makes the tables of migrations, where there are none, and refuses a
+// database that a newer program has migrated or begun to.
+func (r *runner) prepare(ctx context.Context) error {
 	version, err := r.provider.GetDBVersion(ctx)
+	if err != nil && r.plan.stepwise != nil {
+		version, err = r.repairVersions(ctx, err)
+	}
 	if err != nil {
-		return ports.ErrUnavailable.Wrap(err)
+		return err
+	}
+	if r.plan.stepwise != nil {
+		tables, err := column(ctx, r.db, r.plan.tables)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(tables, notesTable) { // who only looks need not be allowed to make it
+			if err := r.notes.make(ctx); err != nil {
+				return err
+			}
+		}
+		left, err := r.notes.read(ctx)
+		if err != nil {
+			return err
+		}
+		if left != nil {
+			version = max(version, left.version)
+		}
 	}
 	newest, err := newestVersion(r.plan.files)
 	if err != nil {
@@ -45,15 +71,35 @@ func (r *runner) refuseNewer(ctx context.Context) error {
 	return nil
 }
 
+// repairVersions gives the table of versions its first row. A process that dies
+// between the two leaves it without, and goose then goes no further.
+func (r *runner) repairVersions(ctx context.Context, cause error) (int64, error) {
+	rows, err := r.versions.ListMigrations(ctx, r.db)
+	if err != nil || len(rows) > 0 {
+		return 0, cause
+	}
+	if err := r.versions.Insert(ctx, r.db, database.InsertRequest{Version: 0}); err != nil {
+		return 0, err
+	}
+	return r.provider.GetDBVersion(ctx)
+}
+
 func (r *runner) status(ctx context.Context) ([]ports.Migration, error) {
 	rows, err := r.provider.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var left *note
+	if r.plan.stepwise != nil {
+		if left, err = r.notes.read(ctx); err != nil {
+			return nil, err
+		}
+	}
 	all := make([]ports.Migration, len(rows))
 	for i, row := range rows {
 		all[i] = step(row.Source.Version, row.Source.Path)
-		if row.State == goose.StateApplied {
+		reverting := left != nil && !left.up && left.version == row.Source.Version
+		if row.State == goose.StateApplied && !reverting {
 			all[i].AppliedAt = domain.Instant(row.AppliedAt)
 		}
 	}
@@ -66,18 +112,28 @@ func (r *runner) up(ctx context.Context) (*ports.Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if all[i].AppliedAt.IsZero() {
-			if err := r.run(ctx, all[i].Version, true); err != nil {
-				return nil, fmt.Errorf("migration %d (%s): %w", all[i].Version, all[i].Name, err)
-			}
-			if all, err = r.status(ctx); err != nil { // for the time that was recorded
-				return nil, err
-			}
-			return &all[i], nil
+	for _, step := range all {
+		if step.AppliedAt.IsZero() {
+			return r.apply(ctx, step)
 		}
 	}
 	return nil, nil //nolint:nilnil // documented
+}
+
+func (r *runner) apply(ctx context.Context, step ports.Migration) (*ports.Migration, error) {
+	if err := r.run(ctx, step.Version, true); err != nil {
+		return nil, fmt.Errorf("migration %d (%s): %w", step.Version, step.Name, err)
+	}
+	all, err := r.status(ctx) // for the time that was recorded
+	if err != nil {
+		return nil, err
+	}
+	for _, known := range all {
+		if known.Version == step.Version {
+			return &known, nil
+		}
+	}
+	return &step, nil
 }
 
 // down reverts the newest applied step and returns it; nil: there is none.
@@ -88,66 +144,37 @@ func (r *runner) down(ctx context.Context) (*ports.Migration, error) {
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		if !all[i].AppliedAt.IsZero() {
-			if err := r.run(ctx, all[i].Version, false); err != nil {
-				return nil, fmt.Errorf("migration %d (%s), downwards: %w", all[i].Version, all[i].Name, err)
-			}
-			return &ports.Migration{Version: all[i].Version, Name: all[i].Name}, nil
+			return r.revert(ctx, all[i])
 		}
 	}
 	return nil, nil //nolint:nilnil // documented
 }
 
-// run moves one step. Where a step is no transaction, the process can end between
-// what the step does and its record. So what is about to be done is noted first: only
-// then is a statement that finds its work done taken for the one that did it.
+func (r *runner) revert(ctx context.Context, step ports.Migration) (*ports.Migration, error) {
+	if err := r.run(ctx, step.Version, false); err != nil {
+		return nil, fmt.Errorf("migration %d (%s), downwards: %w", step.Version, step.Name, err)
+	}
+	return &ports.Migration{Version: step.Version, Name: step.Name}, nil
+}
+
+// attempts is how often a step is tried that loses against those who write meanwhile.
+// On SQLite each attempt waits as long as Config.BusyTimeout; its lock is not fair.
+const attempts = 12
+
+// run moves one step.
 func (r *runner) run(ctx context.Context, version int64, up bool) error {
-	if r.plan.done == nil {
-		_, err := r.provider.ApplyVersion(ctx, version, up)
-		return err
+	for n := 1; ; n++ {
+		err := r.runOnce(ctx, version, up)
+		if err == nil || n == attempts || ctx.Err() != nil || !r.transient(err) {
+			return err
+		}
 	}
-	resumed, err := r.noted(ctx, version, up)
-	if err != nil {
-		return err
-	}
-	if err := r.note(ctx, version, up); err != nil {
-		return err
-	}
-	_, err = r.provider.ApplyVersion(ctx, version, up)
-	switch {
-	case err == nil:
-	case resumed && r.plan.done(err):
-		err = r.record(ctx, version, up)
-	case answered(err): // the statement was refused: it did nothing
-	default:
-		return err // whether it did is unknown
-	}
-	return errors.Join(err, r.forget(ctx))
 }
 
-func (r *runner) record(ctx context.Context, version int64, up bool) error {
-	if up {
-		return r.versions.Insert(ctx, r.db, database.InsertRequest{Version: version})
+func (r *runner) runOnce(ctx context.Context, version int64, up bool) error {
+	if r.plan.stepwise != nil {
+		return r.runNoted(ctx, version, up)
 	}
-	return r.versions.Delete(ctx, r.db, version)
-}
-
-// noted reports whether an earlier run noted the same.
-func (r *runner) noted(ctx context.Context, version int64, up bool) (bool, error) {
-	_, err := r.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS migration_notes (version BIGINT NOT NULL PRIMARY KEY, upwards BOOLEAN NOT NULL)")
-	if err != nil {
-		return false, err
-	}
-	var n int
-	err = r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM migration_notes WHERE version = ? AND upwards = ?", version, up).Scan(&n)
-	return n > 0, err
-}
-
-func (r *runner) note(ctx context.Context, version int64, up bool) error {
-	_, err := r.db.ExecContext(ctx, "REPLACE INTO migration_notes (version, upwards) VALUES (?, ?)", version, up)
-	return err
-}
-
-func (r *runner) forget(ctx context.Context) error {
-	_, err := r.db.ExecContext(ctx, "DELETE FROM migration_notes")
+	_, err := r.provider.ApplyVersion(ctx, version, up)
 	return err
 }

@@ -9,16 +9,11 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
-	"github.com/pressly/goose/v3"
-
-	mysqlfiles "authserve/ent/migrate/mysql"
 )
 
 // mysqlEngine is the engine of MySQL 8 and MariaDB.
@@ -95,84 +90,26 @@ func (e mysqlEngine) connector(timeout time.Duration, isolation string, readOnly
 	return &mysqlConnector{config: e.config, timeout: timeout, isolation: isolation, readOnly: readOnly}
 }
 
-// mysqlConnector learns with the first connection whether the server is MySQL or
-// MariaDB, which have different names for some settings.
-type mysqlConnector struct {
-	config    *mysql.Config
-	timeout   time.Duration // of a statement; 0: none
-	isolation string
-	readOnly  bool
-
-	mu    sync.Mutex
-	ready driver.Connector
-}
-
-var _ driver.Connector = (*mysqlConnector)(nil)
-
-// Connect implements driver.Connector.
-func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	ready, err := c.learn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return ready.Connect(ctx)
-}
-
-// Driver implements driver.Connector.
-func (*mysqlConnector) Driver() driver.Driver { return mysql.MySQLDriver{} }
-
-func (c *mysqlConnector) learn(ctx context.Context) (driver.Connector, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ready != nil {
-		return c.ready, nil
-	}
-	plain, err := mysql.NewConnector(c.config)
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(plain)
-	defer func() { _ = db.Close() }()
-	var version string
-	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return nil, err
-	}
-	config := c.config.Clone()
-	config.Params = map[string]string{"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY'"}
-	isolation, readOnly := "transaction_isolation", "transaction_read_only"
-	if strings.Contains(version, "MariaDB") {
-		isolation, readOnly = "tx_isolation", "tx_read_only"
-		config.Params["max_statement_time"] = strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)
-	} else {
-		config.Params["max_execution_time"] = strconv.FormatInt(c.timeout.Milliseconds(), 10) // reads only
-	}
-	if c.timeout > 0 {
-		config.Params["innodb_lock_wait_timeout"] = strconv.Itoa(max(1, int(c.timeout.Seconds())))
-	}
-	config.Params[isolation] = "'" + c.isolation + "'"
-	if c.readOnly {
-		config.Params[readOnly] = "1"
-	}
-	c.ready, err = mysql.NewConnector(config)
-	return c.ready, err
-}
+func (mysqlEngine) intact() error { return nil }
 
 func (mysqlEngine) check(ctx context.Context, db *sql.DB) error { return ping(ctx, db) }
 
 // The errors that are told apart (MySQL error message reference; MariaDB error codes).
 const (
-	mysqlDuplicateEntry    = 1062
-	mysqlNoReferencedRow   = 1452
-	mysqlReadOnly          = 1792
-	mysqlDeadlock          = 1213
-	mysqlLockWaitTimeout   = 1205
-	mariaChangedSinceRead  = 1020 // innodb_snapshot_isolation
-	mysqlTableExists       = 1050
-	mysqlUnknownTable      = 1051
-	mysqlDuplicateColumn   = 1060
-	mysqlDuplicateKeyName  = 1061
-	mysqlCannotDrop        = 1091
-	mysqlDuplicateFKeyName = 1826
+	mysqlDuplicateEntry   = 1062
+	mysqlNoReferencedRow  = 1452
+	mysqlDeadlock         = 1213
+	mysqlLockWaitTimeout  = 1205
+	mariaChangedSinceRead = 1020 // innodb_snapshot_isolation
+
+	mysqlDatabaseAccessDenied   = 1044
+	mysqlAccessDenied           = 1045
+	mysqlUnknownDatabase        = 1049
+	mysqlHostNotPrivileged      = 1130
+	mysqlTableAccessDenied      = 1142
+	mysqlColumnAccessDenied     = 1143
+	mysqlSpecificAccessDenied   = 1227
+	mysqlAccessDeniedNoPassword = 1698
 )
 
 // duplicateKey finds the key in `Duplicate entry 'x' for key 'accounts.key'`; MariaDB
@@ -192,10 +129,11 @@ func (mysqlEngine) fault(err error) (fault, bool) {
 		return fault{kind: uniqueFault}, true
 	case mysqlNoReferencedRow:
 		return fault{kind: referenceFault}, true
-	case mysqlReadOnly:
-		return fault{kind: readOnlyFault}, true
 	case mysqlDeadlock, mysqlLockWaitTimeout, mariaChangedSinceRead:
 		return fault{kind: transientFault}, true
+	case mysqlAccessDenied, mysqlAccessDeniedNoPassword, mysqlDatabaseAccessDenied, mysqlTableAccessDenied, mysqlColumnAccessDenied,
+		mysqlSpecificAccessDenied, mysqlUnknownDatabase, mysqlHostNotPrivileged:
+		return fault{kind: unusableFault}, true
 	default:
 		return fault{}, true
 	}
@@ -203,51 +141,3 @@ func (mysqlEngine) fault(err error) (fault, bool) {
 
 func (mysqlEngine) again(n int) (time.Duration, bool) { return backOff(n) }
 func (mysqlEngine) poisons() bool                     { return false }
-
-func (e mysqlEngine) migrations() migrations {
-	return migrations{
-		files: mysqlfiles.Files, dialect: goose.DialectMySQL,
-		open: func() *sql.DB { return sql.OpenDB(e.connector(0, "READ-COMMITTED", false)) },
-		lock: lockMySQL,
-		done: isDone,
-	}
-}
-
-// answered reports that the server refused a statement, which then did nothing.
-func answered(err error) bool { return errors.As(err, new(*mysql.MySQLError)) }
-
-// isDone reports that a statement of a migration failed because what it does is done.
-func isDone(err error) bool {
-	var f *mysql.MySQLError
-	if !errors.As(err, &f) {
-		return false
-	}
-	switch f.Number {
-	case mysqlTableExists, mysqlUnknownTable, mysqlDuplicateColumn, mysqlDuplicateKeyName, mysqlCannotDrop, mysqlDuplicateFKeyName:
-		return true
-	default:
-		return false
-	}
-}
-
-// lockMySQL takes a lock of the server, which ends with its connection. The name is
-// at most 64 characters.
-func lockMySQL(ctx context.Context, db *sql.DB) (unlock func() error, err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	const name = "CONCAT('authserve:', SHA1(DATABASE()))"
-	for {
-		var got sql.NullInt64
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 1)").Scan(&got); err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		if got.Int64 == 1 {
-			return func() error {
-				_, err := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK("+name+")")
-				return errors.Join(err, conn.Close())
-			}, nil
-		}
-	}
-}

@@ -14,9 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-
-	"authserve/ent/migrate/postgres"
 )
 
 // postgresEngine is the engine of PostgreSQL and of what speaks its protocol.
@@ -73,6 +70,9 @@ func (e postgresEngine) connector(settings map[string]string) driver.Connector {
 	setDefault(config.RuntimeParams, "application_name", "authserve")
 	setDefault(config.RuntimeParams, "statement_timeout", milliseconds(e.statementTimeout))
 	setDefault(config.RuntimeParams, "idle_in_transaction_session_timeout", milliseconds(e.statementTimeout))
+	if config.ConnectTimeout == 0 { // connect_timeout in the URL sets it
+		config.ConnectTimeout = connectTimeout
+	}
 	return stdlib.GetConnector(*config)
 }
 
@@ -86,6 +86,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 func (postgresEngine) check(ctx context.Context, db *sql.DB) error { return ping(ctx, db) }
 
+func (postgresEngine) intact() error { return nil }
+
 // ping asks the server, and not only the connection.
 func ping(ctx context.Context, db *sql.DB) error {
 	var one int
@@ -96,9 +98,14 @@ func ping(ctx context.Context, db *sql.DB) error {
 const (
 	pgUniqueViolation     = "23505"
 	pgForeignKeyViolation = "23503"
-	pgReadOnly            = "25006"
 	pgSerialization       = "40001"
 	pgDeadlock            = "40P01"
+
+	pgInvalidPassword       = "28P01"
+	pgInvalidAuthorization  = "28000"
+	pgUnknownDatabase       = "3D000"
+	pgUnknownSchema         = "3F000"
+	pgInsufficientPrivilege = "42501"
 )
 
 func (postgresEngine) fault(err error) (fault, bool) {
@@ -111,10 +118,10 @@ func (postgresEngine) fault(err error) (fault, bool) {
 		return fault{kind: uniqueFault, key: f.ConstraintName}, true
 	case pgForeignKeyViolation:
 		return fault{kind: referenceFault}, true
-	case pgReadOnly:
-		return fault{kind: readOnlyFault}, true
 	case pgSerialization, pgDeadlock:
 		return fault{kind: transientFault}, true
+	case pgInvalidPassword, pgInvalidAuthorization, pgUnknownDatabase, pgUnknownSchema, pgInsufficientPrivilege:
+		return fault{kind: unusableFault}, true
 	default:
 		return fault{}, true
 	}
@@ -122,37 +129,3 @@ func (postgresEngine) fault(err error) (fault, bool) {
 
 func (postgresEngine) again(n int) (time.Duration, bool) { return backOff(n) }
 func (postgresEngine) poisons() bool                     { return true }
-
-func (e postgresEngine) migrations() migrations {
-	return migrations{
-		files: postgres.Files, dialect: goose.DialectPostgres,
-		open: func() *sql.DB {
-			// A step may take long, and so may the wait for whoever migrates.
-			return sql.OpenDB(e.connector(map[string]string{
-				"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "lock_timeout": "0",
-			}))
-		},
-		lock: lockPostgres,
-	}
-}
-
-// migrationLock is the key of the advisory lock: "authserv" in ASCII.
-const migrationLock = 0x6175746873657276
-
-// lockPostgres holds the lock by an open transaction, so that it is there behind a
-// pooler of transactions too.
-func lockPostgres(ctx context.Context, db *sql.DB) (unlock func() error, err error) {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
-		return nil, errors.Join(err, tx.Rollback())
-	}
-	return func() error {
-		if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) { // done: ctx has ended, and with it the lock
-			return err
-		}
-		return nil
-	}, nil
-}

@@ -28,7 +28,7 @@ func (p probe) Check(ctx context.Context) error { return p.check(ctx) }
 
 func (s *Store) checkDatabase(ctx context.Context) error {
 	if err := s.engine.check(ctx, s.pools.reader); err != nil {
-		return ports.ErrUnavailable.Wrap(err)
+		return unavailable(s.engine, err)
 	}
 	return nil
 }

@@ -16,10 +16,6 @@ import (
 
 	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
-	"github.com/pressly/goose/v3"
-
-	sqlitefiles "authserve/ent/migrate/sqlite"
-	"authserve/ports"
 )
 
 const (
@@ -94,11 +90,14 @@ func (s sqlite) open(ctx context.Context, t telemetry) (p pools, err error) {
 	if err != nil {
 		return p, err
 	}
-	p.writer = t.open(newConnector(s.writerDSN()), "writer")
+	p.batches = &batches{}
+	writer := newConnector(s.writerDSN())
+	writer.batches = p.batches
+	p.writer = t.open(writer, "writer")
 	p.writer.SetMaxOpenConns(1)
 	p.writer.SetMaxIdleConns(1)
 	// The readers' mode=ro needs the file and its log: the writer comes first.
-	if err := errors.Join(p.writer.PingContext(ctx), unlock()); err != nil {
+	if err := errors.Join(s.writable(ctx, p.writer), unlock()); err != nil {
 		return p, err
 	}
 	p.reader = t.open(newConnector(s.readerDSN()), "reader")
@@ -111,48 +110,34 @@ func (s sqlite) open(ctx context.Context, t telemetry) (p pools, err error) {
 	return p, err
 }
 
-func (s sqlite) migrations() migrations {
-	return migrations{
-		files: sqlitefiles.Files, dialect: goose.DialectSQLite3,
-		open: func() *sql.DB {
-			db := sql.OpenDB(newConnector(s.migrationDSN()))
-			db.SetMaxOpenConns(1)
-			return db
-		},
-		lock: func(ctx context.Context, _ *sql.DB) (func() error, error) {
-			if err := createFile(s.file); err != nil {
-				return nil, err
-			}
-			// Before the first connection: two that switch a fresh file to the write-ahead
-			// log at once would get in each other's way.
-			return lockFile(ctx, s.lockFile())
-		},
-		absent: func() (bool, error) {
-			_, err := os.Stat(s.file)
-			return errors.Is(err, fs.ErrNotExist), nil
-		},
-		after: checkForeignKeys,
+// writable fails where the file can be read and not written. Nothing else would tell
+// before the first call that writes.
+func (s sqlite) writable(ctx context.Context, writer *sql.DB) error {
+	tx, err := writer.BeginTx(ctx, nil)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "PRAGMA user_version = 0")
+		return errors.Join(err, tx.Rollback())
 	}
-}
-
-// checkForeignKeys makes up for migrating with foreign keys off.
-func checkForeignKeys(ctx context.Context, db *sql.DB) error {
-	var violations int
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&violations)
-	if err != nil {
-		return ports.ErrUnavailable.Wrap(err)
+	if f, _ := s.fault(err); f.kind == transientFault { // somebody else writes it
+		return nil
 	}
-	if violations > 0 {
-		return fmt.Errorf("after the migration %d rows refer to rows that do not exist", violations)
-	}
-	return nil
+	return err
 }
 
 var errReplaced = errors.New("the database file was removed or replaced while the service runs: restart it")
 
-func (s sqlite) check(ctx context.Context, db *sql.DB) error {
+// intact tells that the file is where it was opened. One that was removed goes on
+// taking commits, and all of them are gone with the process.
+func (s sqlite) intact() error {
 	if file, err := os.Stat(s.file); err != nil || !os.SameFile(file, s.opened.info) {
 		return errors.Join(errReplaced, err)
+	}
+	return nil
+}
+
+func (s sqlite) check(ctx context.Context, db *sql.DB) error {
+	if err := s.intact(); err != nil {
+		return err
 	}
 	var tables int
 	return db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables)
@@ -166,8 +151,8 @@ func (sqlite) fault(err error) (fault, bool) {
 	switch {
 	case f.Code == sqlite3.ErrBusy, f.Code == sqlite3.ErrLocked:
 		return fault{kind: transientFault}, true
-	case f.Code == sqlite3.ErrReadonly:
-		return fault{kind: readOnlyFault}, true
+	case f.Code == sqlite3.ErrReadonly, f.Code == sqlite3.ErrNotADB, f.Code == sqlite3.ErrCorrupt:
+		return fault{kind: unusableFault}, true
 	case f.ExtendedCode == sqlite3.ErrConstraintForeignKey:
 		return fault{kind: referenceFault}, true
 	case f.ExtendedCode == sqlite3.ErrConstraintUnique, f.ExtendedCode == sqlite3.ErrConstraintPrimaryKey:
@@ -211,12 +196,6 @@ func (s sqlite) readerDSN() string {
 	return s.dsn(busyStep, url.Values{"mode": {"ro"}, "_query_only": {"1"}})
 }
 
-// migrationDSN leaves foreign keys off: SQLite changes a table by rebuilding it,
-// and dropping the old one would delete the rows that refer to it.
-func (s sqlite) migrationDSN() string {
-	return s.dsn(s.busyTimeout, url.Values{"_txlock": {"immediate"}, "_foreign_keys": {"0"}, "_journal_mode": {"WAL"}})
-}
-
 func (s sqlite) dsn(busy time.Duration, params url.Values) string {
 	params.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
 	params.Set("_synchronous", s.synchronous)
@@ -251,8 +230,9 @@ func createFile(path string) error {
 
 // connector opens connections with the SQLite driver.
 type connector struct {
-	dsn    string
-	driver *sqlite3.SQLiteDriver
+	dsn     string
+	driver  *sqlite3.SQLiteDriver
+	batches *batches // of the writer
 }
 
 var _ driver.Connector = connector{}
@@ -266,7 +246,11 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.driver.Open(c.dsn)
+	conn, err := c.driver.Open(c.dsn)
+	if plain, ok := conn.(*sqlite3.SQLiteConn); ok && err == nil && c.batches != nil {
+		return batchConn{SQLiteConn: plain, batches: c.batches}, nil
+	}
+	return conn, err
 }
 
 // Driver implements driver.Connector.

@@ -78,6 +78,20 @@ func (t telemetry) watchPools(pools map[string]*sql.DB) ([]metric.Registration, 
 	return out, nil
 }
 
+// watchTurns publishes how many writers wait for their turn, before any pool.
+func (t telemetry) watchTurns(b *batches) (metric.Registration, error) {
+	meter := t.meters.Meter("authserve/adapters/outbound/entstore")
+	waiting, err := meter.Int64ObservableGauge("authserve.database.writers.waiting",
+		metric.WithUnit("{transaction}"), metric.WithDescription("Transactions that wait for SQLite's one writer."))
+	if err != nil {
+		return nil, err
+	}
+	return meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(waiting, int64(b.turns.waiting()))
+		return nil
+	}, waiting)
+}
+
 // repeats counts transactions that ran again.
 func (t telemetry) repeats() (metric.Int64Counter, error) {
 	return t.meters.Meter("authserve/adapters/outbound/entstore").Int64Counter("authserve.database.transaction.repeats",

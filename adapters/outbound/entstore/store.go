@@ -89,6 +89,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.metrics, err = s.telemetry.watchPools(map[string]*sql.DB{"writer": s.pools.writer, "reader": s.pools.reader})
+	if err != nil || s.pools.batches == nil {
+		return err
+	}
+	turns, err := s.telemetry.watchTurns(s.pools.batches)
+	if err == nil {
+		s.metrics = append(s.metrics, turns)
+	}
 	return err
 }
 

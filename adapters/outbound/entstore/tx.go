@@ -58,21 +58,30 @@ func rest(ctx context.Context, pause time.Duration) bool {
 }
 
 func (s *Store) update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
-	stx, err := s.pools.writer.BeginTx(ctx, nil)
+	w, err := s.begin(ctx)
 	if err != nil {
 		return s.translate(ctx, err)
 	}
 	// After the commit this does nothing; before it stand an error, a panic or
 	// runtime.Goexit inside fn.
-	defer func() { _ = stx.Rollback() }()
-	t := &tx{Store: s, sql: stx}
+	defer w.give()
+	t := &tx{Store: s, sql: w.Tx}
 	if err := fn(ctx, t); err != nil {
+		if t.denied != nil {
+			return err
+		}
+		if lost := w.refuse(ctx); lost != nil {
+			return s.translate(ctx, lost)
+		}
 		return err
 	}
 	if t.denied != nil {
 		return t.denied
 	}
-	return s.translate(ctx, stx.Commit())
+	if err := s.engine.intact(); err != nil {
+		return ports.ErrUnavailable.Wrap(ports.ErrUnusable.Wrap(err))
+	}
+	return s.translate(ctx, w.commit(ctx))
 }
 
 // tx is one open door.

@@ -1,0 +1,245 @@
+package entstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"authserve/core/domain"
+	"authserve/ports"
+)
+
+// Why a snapshot is not restored.
+var (
+	ErrDatabaseExists = domain.NewError(domain.KindConflict, "database_exists", "There is a database already.")
+	ErrDatabaseInUse  = domain.NewError(domain.KindConflict, "database_in_use", "Another program has the database open.")
+	ErrRestoreFailed  = domain.NewError(domain.KindUnavailable, "restore_failed", "The snapshot could not be restored.")
+)
+
+// RestoreOptions say how to restore.
+type RestoreOptions struct {
+	Replace      bool // keep a database that is there under another name; otherwise refuse
+	KeepSessions bool // otherwise all end
+	Clock        ports.Clock
+	IDs          ports.IDs
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	Snapshot      ports.Snapshot
+	Database      string // the file that was restored
+	Kept          string // where the database before is now; empty: there was none
+	SessionsEnded int
+	Migrated      []ports.Migration // steps that the snapshot lacked
+}
+
+// Restore makes the snapshot at path the database of cfg. All work is done on a
+// copy beside it: verified, brought to the newest schema, and told apart from a
+// database that only went on by an audit event. Then the copy takes the database's
+// name in one step: whenever the process ends, one of the two is there, whole.
+//
+// The caller makes sure that no service starts meanwhile. Errors:
+// ports.ErrSnapshotUnusable, ErrDatabaseExists, ErrDatabaseInUse, ErrRestoreFailed,
+// ports.ErrUnsupported.
+func Restore(ctx context.Context, cfg Config, path string, o RestoreOptions) (restored Restored, err error) {
+	snapshots, err := NewSnapshots(cfg)
+	if err != nil {
+		return Restored{}, err
+	}
+	target, err := snapshots.file()
+	if err != nil {
+		return Restored{}, err
+	}
+	if _, err := snapshots.Verify(ctx, path); err != nil {
+		return Restored{}, err
+	}
+	// Before the work; takeAside looks again.
+	if there := filesOf(target.file); len(there) > 0 && !o.Replace {
+		return Restored{}, ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
+	}
+	restored, err = target.restore(ctx, path, o)
+	if err == nil || errors.Is(err, ports.ErrSnapshotUnusable) || errors.Is(err, ErrDatabaseExists) || errors.Is(err, ErrDatabaseInUse) {
+		return restored, err
+	}
+	return Restored{}, ErrRestoreFailed.Wrap(ended(ctx, err))
+}
+
+func (s sqlite) restore(ctx context.Context, path string, o RestoreOptions) (restored Restored, err error) {
+	restored.Database = s.file
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil {
+		return restored, err
+	}
+	unlock, err := lockFile(ctx, s.lockFile()) // nobody opens or migrates it meanwhile
+	if err != nil {
+		return restored, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := s.settle(ctx); err != nil {
+		return restored, err
+	}
+	partial, err := createPartial(s.file)
+	if err != nil {
+		return restored, err
+	}
+	defer func() { err = errors.Join(err, partial.discard()) }()
+	if err := partial.fill(path); err != nil {
+		return restored, err
+	}
+	// What was copied counts, not what was verified before.
+	if restored.Snapshot, err = verify(ctx, partial.Name()); err != nil {
+		return restored, ports.ErrSnapshotUnusable.Wrap(err)
+	}
+	if err := prepare(ctx, partial.Name(), o, &restored); err != nil {
+		return restored, err
+	}
+	if err := partial.Sync(); err != nil {
+		return restored, err
+	}
+	err = s.replace(partial, o, &restored)
+	return restored, err
+}
+
+// fill copies the file at path.
+func (f partialFile) fill(path string) (err error) {
+	source, err := os.Open(path) //nolint:gosec // the operator's file
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	_, err = io.Copy(f, source)
+	return err
+}
+
+// prepare makes the copy a database of this program that knows what it is.
+func prepare(ctx context.Context, file string, o RestoreOptions, restored *Restored) (err error) {
+	store, err := Open(ctx, Config{URL: (&url.URL{Scheme: "sqlite", Path: file}).String()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if restored.Migrated, err = store.Migrator().Up(ctx); err != nil {
+		return err
+	}
+	now := o.Clock.Now()
+	return store.Update(ctx, func(ctx context.Context, t ports.Tx) error {
+		restored.SessionsEnded = 0
+		if !o.KeepSessions {
+			all, ok := t.Sessions().(sessions)
+			if !ok {
+				return ports.ErrUnsupported // never: it is the Store above
+			}
+			var err error
+			if restored.SessionsEnded, err = all.end(ctx, domain.EndedByRestore, now); err != nil {
+				return err
+			}
+		}
+		return t.Audit().Append(ctx, domain.NewAuditEvent(o.IDs.New(), domain.ActorFrom(ctx), domain.AuditDatabaseRestored, "", now,
+			map[string]string{"sessions_ended": strconv.Itoa(restored.SessionsEnded)}))
+	})
+}
+
+// replace gives the copy the name of the database, and keeps the one before.
+func (s sqlite) replace(partial partialFile, o RestoreOptions, restored *Restored) error {
+	there := filesOf(s.file)
+	if len(there) == 0 {
+		return partial.publish(s.file)
+	}
+	if !o.Replace {
+		return ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
+	}
+	release, err := holdLocks(s.file)
+	if err != nil {
+		return err
+	}
+	defer release()
+	kept := s.file + ".replaced-" + o.Clock.Now().UTC().Format("20060102T150405.000000Z")
+	for _, suffix := range besides { // a log beside another database would be taken for its own
+		if err := os.Rename(s.file+suffix, kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := keep(s.file, kept); err != nil {
+		return err
+	}
+	restored.Kept = kept
+	if err := os.Rename(partial.Name(), s.file); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.file))
+}
+
+// keep gives file a second name, so that there always is a database under the first.
+func keep(file, kept string) error {
+	err := os.Link(file, kept)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, errors.ErrUnsupported) {
+		err = os.Rename(file, kept) // a file system without links
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // only a log was there
+	}
+	return err
+}
+
+// filesOf returns which files of an SQLite database exist.
+func filesOf(file string) (there []string) {
+	for _, suffix := range append([]string{""}, besides...) {
+		if _, err := os.Lstat(file + suffix); err == nil {
+			there = append(there, file+suffix)
+		}
+	}
+	return there
+}
+
+// settle refuses a database that somebody has open, and folds a log that a killed
+// process left into it. A database too damaged for that stays as it is.
+func (s sqlite) settle(ctx context.Context) error {
+	release, err := holdLocks(s.file)
+	if err != nil {
+		return err
+	}
+	release() // before SQLite: the locks of a process are one
+	if _, err := os.Stat(s.file + "-wal"); err != nil {
+		return nil //nolint:nilerr // nothing to fold
+	}
+	db := sql.OpenDB(newConnector(s.dsn(busyStep, url.Values{"mode": {"rw"}})))
+	_, _ = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = db.Close() // the last to close removes the log
+	return ctx.Err()
+}
+
+// SQLite's locks on a database file, see https://sqlite.org/fileformat2.html
+// section 1.3.
+const (
+	lockBytes  = 0x40000000
+	lockLength = 512
+)
+
+// holdLocks takes all of SQLite's locks on the file, so that nobody can have it open
+// or open it. Where there is no file there is nothing to lock. Errors:
+// ErrDatabaseInUse.
+func holdLocks(file string) (release func(), err error) {
+	f, err := os.OpenFile(file, os.O_RDWR, 0) //nolint:gosec // the operator's configuration
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart, Start: lockBytes, Len: lockLength}
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+			return nil, ErrDatabaseInUse.Wrap(fmt.Errorf("%s: stop every authserve, and whatever else reads it", file))
+		}
+		return nil, fmt.Errorf("lock %s: %w", file, err)
+	}
+	return func() { _ = f.Close() }, nil // closing unlocks
+}
