@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,22 +47,6 @@ func awaitWorkers(t *testing.T, pid int, want func(n int) bool) []int {
 		return want(len(found))
 	})
 	return found
-}
-
-// await looks until is holds: processes of others give no signal.
-func await(t *testing.T, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	for !is() {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			t.Fatal("it never came about")
-		}
-	}
 }
 
 func some(n int) bool { return n > 0 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"authserve/bootstrap/dbtest"
 	"authserve/bootstrap/harness"
@@ -53,4 +54,20 @@ func startIn(t *testing.T, dir string, extra ...string) *harness.Process {
 		}
 	})
 	return p
+}
+
+// await looks until is holds: what other processes do gives no signal.
+func await(t *testing.T, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatal("it never came about")
+		}
+	}
 }
