@@ -1,4 +1,4 @@
-package migrate_test
+package checksum_test
 
 import (
 	"fmt"
