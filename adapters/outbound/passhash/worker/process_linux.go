@@ -87,8 +87,9 @@ func lowerPriority(nice int) error {
 }
 
 const (
-	// longSlice is the longest slice that a task may ask for.
-	longSlice = 100 * time.Millisecond
+	// longSlice is longer than what a task has that asks for nothing, at most 3 ms. Much
+	// longer ones would be kept where the scheduler owes the other task nothing.
+	longSlice = 5 * time.Millisecond
 	// mostRounds bounds askLongSlices where threads go on coming.
 	mostRounds = 8
 )
