@@ -89,27 +89,40 @@ type footprint struct {
 
 // memoryOf adds up the proportional set sizes of the process and all below it.
 func memoryOf(root int) (footprint, error) {
-	tree, err := processTree(root)
-	if err != nil {
-		return footprint{}, err
-	}
-	var f footprint
-	for _, p := range tree {
-		mib, err := field(p.pid, "smaps_rollup", "Pss")
+	return sumOf(root, func(pid int, f *footprint) (float64, error) {
+		mib, err := field(pid, "smaps_rollup", "Pss")
 		if errors.Is(err, fs.ErrPermission) { // processes that are not dumpable hide it
 			f.resident = true
-			mib, err = field(p.pid, "status", "VmRSS")
+			return field(pid, "status", "VmRSS")
 		}
+		return mib, err
+	})
+}
+
+// residentOf adds up what is resident of the process and all below it. It costs them
+// nothing.
+func residentOf(root int) (footprint, error) {
+	return sumOf(root, func(pid int, f *footprint) (float64, error) {
+		f.resident = true
+		return field(pid, "status", "VmRSS")
+	})
+}
+
+func sumOf(root int, mib func(pid int, f *footprint) (float64, error)) (footprint, error) {
+	tree, err := processTree(root)
+	var f footprint
+	for _, p := range tree {
+		m, err := mib(p.pid, &f)
 		if gone(err) {
 			continue
 		}
 		if err != nil {
 			return footprint{}, err
 		}
-		f.mib += mib
+		f.mib += m
 		f.processes++
 	}
-	return f, nil
+	return f, err
 }
 
 // peakOf is the resident memory of one process at its peak, in MiB.

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -68,7 +68,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error
-	log  *recorder
+	log  recorder
 }
 
 // Environ is the environment of a service of its own in dir: free ports, log in
@@ -83,14 +83,18 @@ func Environ(dir string, extra ...string) []string {
 
 // Start runs `authserve serve` in dir and returns when it says that it listens.
 func Start(ctx context.Context, binary, dir string, environ []string, args ...string) (*Process, error) {
-	p := &Process{done: make(chan struct{}), log: &recorder{}}
+	log, err := newRecorder()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{done: make(chan struct{}), log: log}
 	p.cmd = exec.CommandContext(ctx, binary, append([]string{"serve"}, args...)...) //nolint:gosec // the binary under test
 	p.cmd.Dir, p.cmd.Env = dir, environ
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Stderr = p.log
+	p.cmd.Stderr = p.log.file
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -111,23 +115,27 @@ func Start(ctx context.Context, binary, dir string, environ []string, args ...st
 
 const startTimeout = time.Minute
 
-// follow records the log and waits for the line that names the ports.
+// follow waits for the line that names the ports, and records the log.
 func (p *Process) follow(stdout io.Reader, listening chan<- error) {
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, 1<<20)
+	lines := bufio.NewReader(stdout)
 	said := false
-	for lines.Scan() {
-		_, _ = p.log.Write(append(bytes.Clone(lines.Bytes()), '\n'))
+	for !said {
+		text, err := lines.ReadBytes('\n')
+		_, _ = p.log.file.Write(text)
+		if err != nil {
+			break
+		}
 		var line struct {
 			Msg  string `json:"msg"`
 			HTTP string `json:"http_addr"`
 			Ops  string `json:"ops_addr"`
 		}
-		if !said && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
+		if json.Unmarshal(text, &line) == nil && line.Msg == "listening" {
 			p.HTTP, p.Ops, said = "http://"+line.HTTP, "http://"+line.Ops, true
 			listening <- nil
 		}
 	}
+	_, _ = io.Copy(p.log.file, lines)
 	p.err = p.cmd.Wait()
 	if !said {
 		listening <- fmt.Errorf("the service ended before it listened: %w", errors.Join(p.err, errEnded))
@@ -182,22 +190,22 @@ func Run(ctx context.Context, binary, dir string, environ []string, stdin string
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode(), err
 }
 
-// recorder is a buffer for several writers.
-type recorder struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+// recorder is a file without a name, so that a long log costs no memory here.
+type recorder struct{ file *os.File }
 
-// Write implements io.Writer.
-func (r *recorder) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(p)
+func newRecorder() (recorder, error) {
+	file, err := os.CreateTemp("", "authserve-log-")
+	if err != nil {
+		return recorder{}, err
+	}
+	return recorder{file}, os.Remove(file.Name())
 }
 
 // String returns what was written.
-func (r *recorder) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.String()
+func (r recorder) String() string {
+	text, err := io.ReadAll(io.NewSectionReader(r.file, 0, math.MaxInt64))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
