@@ -19,6 +19,10 @@ type Accounts interface {
 	ByEmail(ctx context.Context, canonical string) (domain.Account, error)
 	// ByUsername finds by domain.Username.Canonical. Errors: ErrNotFound.
 	ByUsername(ctx context.Context, canonical string) (domain.Account, error)
+	// Search returns the accounts that search asks for, in its order. Pages follow
+	// one another by Position.Text; its cost does not grow with the number of accounts
+	// that are not returned.
+	Search(ctx context.Context, search domain.AccountSearch, page domain.PageRequest) (domain.Page[domain.Account], error)
 	// Update replaces the account a.ID, all but LastLoginAt, where its version is
 	// still from. Errors:
 	// ErrStale when the version differs or the account is gone, Conflict as Create.

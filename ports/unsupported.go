@@ -65,6 +65,11 @@ func (UnsupportedAccounts) ByUsername(context.Context, string) (domain.Account, 
 	return domain.Account{}, ErrUnsupported
 }
 
+// Search implements Accounts.
+func (UnsupportedAccounts) Search(context.Context, domain.AccountSearch, domain.PageRequest) (domain.Page[domain.Account], error) {
+	return domain.Page[domain.Account]{}, ErrUnsupported
+}
+
 // Update implements Accounts.
 func (UnsupportedAccounts) Update(context.Context, domain.Account, domain.AccountVersion) error {
 	return ErrUnsupported

@@ -91,3 +91,28 @@ func CheckDisplayName(s string) error {
 	}
 	return nil
 }
+
+// AccountOrder is a text of accounts by which they are listed and found, in the order
+// of its bytes.
+type AccountOrder string
+
+// The orders. Accounts without a username are not in the second one.
+const (
+	AccountsByEmail    AccountOrder = "email"
+	AccountsByUsername AccountOrder = "username"
+)
+
+// Position is a's place in a list of the order.
+func (o AccountOrder) Position(a Account) Position {
+	if o == AccountsByUsername {
+		return Position{Text: a.Username.Canonical, ID: a.ID}
+	}
+	return Position{Text: a.Email.Canonical, ID: a.ID}
+}
+
+// AccountSearch asks for the accounts whose canonical e-mail address or username
+// begins with Prefix (empty: all).
+type AccountSearch struct {
+	Order  AccountOrder
+	Prefix string
+}

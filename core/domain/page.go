@@ -9,10 +9,13 @@ const (
 )
 
 // Position is the key of the last row of a page: lists go on after it, so they
-// stay stable while rows are inserted and deleted.
+// stay stable while rows are inserted and deleted. Lists in the order of time use At,
+// lists in the order of a text use Text; rows that are equal there follow one another
+// by ID.
 type Position struct {
-	At time.Time
-	ID ID
+	At   time.Time
+	Text string
+	ID   ID
 }
 
 // PageRequest asks for at most Limit rows after After (nil: from the start).

@@ -46,7 +46,7 @@ func (c Case) Run(t TB, store ports.Store) {
 func Cases() []Case {
 	return slices.Concat(
 		atomicityCases(), isolationCases(), contextCases(), memoryCases(),
-		accountCases(), credentialCases(), sessionCases(), sessionEndCases(), keyCases(), guardCases(),
+		accountCases(), searchCases(), credentialCases(), sessionCases(), sessionEndCases(), keyCases(), guardCases(),
 		outboxCases(), auditCases(), idempotencyCases(), importCases(),
 		pagingCases(), instantCases(), textCases(),
 		raceCases(), generationCases(),

@@ -20,7 +20,7 @@ import (
 // to find it.
 func TestCasesFindPlantedFaults(t *testing.T) {
 	t.Parallel()
-	for _, row := range slices.Concat(faults(), importFaults()) {
+	for _, row := range slices.Concat(faults(), importFaults(), searchFaults()) {
 		t.Run(row.fault, func(t *testing.T) {
 			t.Parallel()
 			for _, name := range row.cases {

@@ -127,6 +127,11 @@ func (s replayedAccounts) ByUsername(context.Context, string) (domain.Account, e
 	return domain.Account{}, s.r.pass()
 }
 
+// Search implements ports.Accounts.
+func (s replayedAccounts) Search(context.Context, domain.AccountSearch, domain.PageRequest) (domain.Page[domain.Account], error) {
+	return domain.Page[domain.Account]{}, s.r.pass()
+}
+
 // Update implements ports.Accounts.
 func (s replayedAccounts) Update(context.Context, domain.Account, domain.AccountVersion) error {
 	return s.r.pass()

@@ -2,7 +2,11 @@ package entstore
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"entgo.io/ent/dialect/sql"
 
 	"authserve/core/domain"
 	"authserve/ent"
@@ -61,6 +65,56 @@ func (s accounts) by(ctx context.Context, query, key string) (domain.Account, er
 	}
 	return accountOf(row), nil
 }
+
+// Search implements ports.Accounts. The columns compare byte by byte on every database
+// (exactColumn in ent/schema), so what begins with a prefix is one range of an index.
+func (s accounts) Search(ctx context.Context, search domain.AccountSearch, req domain.PageRequest) (domain.Page[domain.Account], error) {
+	if !utf8.ValidString(search.Prefix) || strings.ContainsRune(search.Prefix, 0) {
+		return domain.Page[domain.Account]{}, nil // no text begins like this, and PostgreSQL would refuse the question
+	}
+	column := account.FieldEmailCanonical
+	if search.Order == domain.AccountsByUsername {
+		column = account.FieldUsernameCanonical
+	}
+	within := []*sql.Predicate{sql.GTE(column, search.Prefix)}
+	if req.After != nil {
+		within = append(within, sql.GT(column, req.After.Text))
+	}
+	if end := afterPrefix(search.Prefix); end != "" {
+		within = append(within, sql.LT(column, end))
+	}
+	rows, err := s.client().Account.Query().
+		Where(func(s *sql.Selector) { s.Where(sql.And(within...)).OrderBy(column) }).
+		Limit(req.Limit + 1).
+		All(ctx)
+	if err != nil {
+		return domain.Page[domain.Account]{}, s.fault(ctx, err)
+	}
+	return page(rows, req.Limit, accountOf, search.Order.Position), nil
+}
+
+// afterPrefix is the lowest text above all that begin with prefix, in the order of
+// bytes; empty: there is none. It is valid UTF-8, since PostgreSQL takes nothing else.
+func afterPrefix(prefix string) string {
+	runes := []rune(prefix)
+	for n := len(runes); n > 0; n-- {
+		switch last := runes[n-1]; last {
+		case utf8.MaxRune: // nothing above it: the one before it decides
+			continue
+		case surrogates - 1:
+			return string(runes[:n-1]) + string(afterSurrogates)
+		default:
+			return string(runes[:n-1]) + string(last+1)
+		}
+	}
+	return ""
+}
+
+// Between these there are no characters (RFC 3629 section 3).
+const (
+	surrogates      rune = 0xd800
+	afterSurrogates rune = 0xe000
+)
 
 // Update implements ports.Accounts.
 func (s accounts) Update(ctx context.Context, a domain.Account, from domain.AccountVersion) error {

@@ -2,6 +2,9 @@ package memstore
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"authserve/core/domain"
@@ -47,6 +50,30 @@ func (s accounts) ByEmail(ctx context.Context, canonical string) (domain.Account
 // ByUsername implements ports.Accounts.
 func (s accounts) ByUsername(ctx context.Context, canonical string) (domain.Account, error) {
 	return s.find(ctx, s.data.usernames, canonical)
+}
+
+// Search implements ports.Accounts.
+func (s accounts) Search(ctx context.Context, search domain.AccountSearch, request domain.PageRequest) (domain.Page[domain.Account], error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Page[domain.Account]{}, err
+	}
+	index := s.data.emails
+	if search.Order == domain.AccountsByUsername {
+		index = s.data.usernames
+	}
+	var page domain.Page[domain.Account]
+	for _, canonical := range slices.Sorted(maps.Keys(index)) {
+		switch {
+		case !strings.HasPrefix(canonical, search.Prefix), request.After != nil && canonical <= request.After.Text:
+			continue
+		case len(page.Items) == request.Limit: // there is one more, so this page is not the last
+			last := search.Order.Position(page.Items[len(page.Items)-1])
+			page.Next = &last
+			return page, nil
+		}
+		page.Items = append(page.Items, s.data.accounts[index[canonical]].Clone())
+	}
+	return page, nil
 }
 
 // Update implements ports.Accounts.

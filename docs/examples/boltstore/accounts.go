@@ -45,6 +45,28 @@ func (s accounts) ByUsername(ctx context.Context, canonical string) (domain.Acco
 	return s.schema.accounts.find(s.tx, accountsByUsername, []byte(canonical))
 }
 
+// Search implements ports.Accounts.
+func (s accounts) Search(ctx context.Context, search domain.AccountSearch, request domain.PageRequest) (domain.Page[domain.Account], error) {
+	if err := s.reading(ctx); err != nil {
+		return domain.Page[domain.Account]{}, err
+	}
+	index := accountsByEmail
+	if search.Order == domain.AccountsByUsername {
+		index = accountsByUsername
+	}
+	var after []byte
+	if request.After != nil {
+		after = append([]byte(request.After.Text), 0) // the lowest key above it
+	}
+	rows, err := s.schema.accounts.from(ctx, s.tx, index, []byte(search.Prefix), after, request.Limit+1)
+	if err != nil || len(rows) <= request.Limit {
+		return domain.Page[domain.Account]{Items: rows}, err
+	}
+	rows = rows[:request.Limit]
+	last := search.Order.Position(rows[request.Limit-1])
+	return domain.Page[domain.Account]{Items: rows, Next: &last}, nil
+}
+
 // Update implements ports.Accounts.
 func (s accounts) Update(ctx context.Context, a domain.Account, from domain.AccountVersion) error {
 	if err := s.writing(ctx); err != nil {

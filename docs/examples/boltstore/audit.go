@@ -73,7 +73,7 @@ func (s idempotency) Purge(ctx context.Context, before time.Time, limit int) (in
 	if err := s.writing(ctx); err != nil {
 		return 0, err
 	}
-	old, err := s.schema.records.between(ctx, s.tx, recordsByExpiry, nil, instantKey(before), limit)
+	old, err := s.schema.records.before(ctx, s.tx, recordsByExpiry, instantKey(before), limit)
 	if err != nil {
 		return 0, err
 	}

@@ -27,7 +27,7 @@ func (s outbox) Claim(ctx context.Context, now, leaseEnd time.Time, limit int) (
 		return nil, err
 	}
 	later := instantKey(now.Add(time.Microsecond)) // what is due at now is due
-	due, err := s.schema.messages.between(ctx, s.tx, messagesDue, nil, later, limit)
+	due, err := s.schema.messages.before(ctx, s.tx, messagesDue, later, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s outbox) Purge(ctx context.Context, before time.Time, limit int) (int, er
 	if err := s.writing(ctx); err != nil {
 		return 0, err
 	}
-	old, err := s.schema.messages.between(ctx, s.tx, messagesSettled, nil, instantKey(before), limit)
+	old, err := s.schema.messages.before(ctx, s.tx, messagesSettled, instantKey(before), limit)
 	if err != nil {
 		return 0, err
 	}

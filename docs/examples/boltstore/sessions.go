@@ -82,7 +82,7 @@ func (s sessions) EndAll(ctx context.Context, accountID, except domain.ID, reaso
 	if err := s.writing(ctx); err != nil {
 		return 0, err
 	}
-	open, err := s.schema.sessions.between(ctx, s.tx, sessionsOpen, under(string(accountID), nil), nil, math.MaxInt)
+	open, err := s.schema.sessions.from(ctx, s.tx, sessionsOpen, under(string(accountID), nil), nil, math.MaxInt)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +104,7 @@ func (s sessions) Purge(ctx context.Context, before time.Time, limit int) (int, 
 	if err := s.writing(ctx); err != nil {
 		return 0, err
 	}
-	old, err := s.schema.sessions.between(ctx, s.tx, sessionsByEnd, nil, instantKey(before), limit)
+	old, err := s.schema.sessions.before(ctx, s.tx, sessionsByEnd, instantKey(before), limit)
 	if err != nil {
 		return 0, err
 	}

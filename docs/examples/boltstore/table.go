@@ -160,16 +160,27 @@ func (t table[T]) all(ctx context.Context, x *tx, each func(row T)) error {
 	})
 }
 
-// between returns at most limit rows whose keys in the index begin with prefix and
-// sort before end (nil: no end), the lowest first. It collects them, since a bucket
-// must not be written while a cursor walks it.
-func (t table[T]) between(ctx context.Context, x *tx, index string, prefix, end []byte, limit int) ([]T, error) {
+// before returns at most limit rows whose keys in the index sort before end, the
+// lowest first.
+func (t table[T]) before(ctx context.Context, x *tx, index string, end []byte, limit int) ([]T, error) {
+	return t.rising(ctx, x, index, nil, func(key []byte) bool { return bytes.Compare(key, end) < 0 }, limit)
+}
+
+// from returns at most limit rows whose keys in the index begin with prefix and do not
+// sort before start, the lowest first.
+func (t table[T]) from(ctx context.Context, x *tx, index string, prefix, start []byte, limit int) ([]T, error) {
+	if bytes.Compare(start, prefix) < 0 {
+		start = prefix
+	}
+	return t.rising(ctx, x, index, start, func(key []byte) bool { return bytes.HasPrefix(key, prefix) }, limit)
+}
+
+// rising returns at most limit rows from a key of the index on, as long as they are
+// wanted. It collects them, since a bucket must not be written while a cursor walks it.
+func (t table[T]) rising(ctx context.Context, x *tx, index string, start []byte, wanted func(key []byte) bool, limit int) ([]T, error) {
 	var rows []T
 	cursor := x.bucket(index).Cursor()
-	for key, to := cursor.Seek(prefix); key != nil && len(rows) < limit; key, to = cursor.Next() {
-		if !bytes.HasPrefix(key, prefix) || end != nil && bytes.Compare(key, end) >= 0 {
-			break
-		}
+	for key, to := cursor.Seek(start); key != nil && wanted(key) && len(rows) < limit; key, to = cursor.Next() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

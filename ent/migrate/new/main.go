@@ -27,6 +27,7 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/schema"
+	"entgo.io/ent/schema/field"
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/mattn/go-sqlite3"
@@ -161,6 +162,13 @@ func (t target) write(ctx context.Context, name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(filepath.Join(t.folder, atlas.HashFileName))) }()
+	tables, err := schema.CopyTables(migrate.Tables)
+	if err != nil {
+		return err
+	}
+	if t.dialect == dialect.Postgres {
+		compareBytes(tables)
+	}
 	formatter := atlas.Formatter(sqltool.GooseFormatter)
 	if t.dialect == dialect.MySQL {
 		formatter = oneEach{}
@@ -176,5 +184,19 @@ func (t target) write(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return differ.NamedDiff(ctx, name, migrate.Tables...)
+	return differ.NamedDiff(ctx, name, tables...)
+}
+
+// compareBytes gives PostgreSQL's columns the order of bytes wherever those of MySQL
+// are binary: by default the order is that of the database's locale, in which texts
+// with a common beginning need not stand together. Ent has one collation for all
+// databases, and no two of them call this one by the same name.
+func compareBytes(tables []*schema.Table) {
+	for _, table := range tables {
+		for _, column := range table.Columns {
+			if column.Type == field.TypeString && strings.HasPrefix(column.SchemaType[dialect.MySQL], "varbinary") {
+				column.Collation = "C"
+			}
+		}
+	}
 }

@@ -3,9 +3,9 @@
 CREATE TABLE "accounts" (
   "id" character varying NOT NULL,
   "email" character varying NOT NULL,
-  "email_canonical" character varying NOT NULL,
+  "email_canonical" character varying NOT NULL COLLATE "C",
   "username" character varying NULL,
-  "username_canonical" character varying NULL,
+  "username_canonical" character varying NULL COLLATE "C",
   "display_name" character varying NOT NULL,
   "status" character varying NOT NULL,
   "roles" jsonb NOT NULL,
@@ -45,7 +45,7 @@ CREATE INDEX "audit_events_at" ON "audit_events" ("at", "id");
 CREATE INDEX "audit_events_subject" ON "audit_events" ("subject", "at", "id");
 -- create "guards" table
 CREATE TABLE "guards" (
-  "id" character varying NOT NULL,
+  "id" character varying NOT NULL COLLATE "C",
   "count" bigint NOT NULL,
   PRIMARY KEY ("id")
 );
