@@ -10,10 +10,9 @@ import (
 	"authserve/ports"
 )
 
-const (
-	maxCursor      = 512 // characters
-	positionPrefix = 8   // bytes of the instant before the id
-)
+// maxCursor bounds a cursor, in characters; a position with the longest e-mail address
+// takes three quarters of it.
+const maxCursor = 2048
 
 var errInvalidCursor = domain.NewError(domain.KindMalformed, CodeInvalidCursor, "The cursor is not valid for this list.")
 
@@ -29,8 +28,9 @@ func (c Cursors) encode(ctx context.Context, list string, p *domain.Position) (*
 	if p == nil {
 		return nil, nil
 	}
-	plain := make([]byte, 0, positionPrefix+len(p.ID))
-	plain = binary.BigEndian.AppendUint64(plain, uint64(p.At.UnixMicro()))
+	plain := binary.AppendVarint(nil, p.At.UnixMicro())
+	plain = binary.AppendUvarint(plain, uint64(len(p.Text)))
+	plain = append(plain, p.Text...)
 	plain = append(plain, p.ID...)
 	sealed, err := c.sealer.Seal(ctx, ports.PurposeCursor, plain, []byte(list))
 	if err != nil {
@@ -56,15 +56,27 @@ func (c Cursors) decode(ctx context.Context, list, text string) (*domain.Positio
 	default:
 		return nil, err
 	}
-	if len(plain) < positionPrefix {
+	return positionIn(plain)
+}
+
+// positionIn reads what encode wrote.
+func positionIn(plain []byte) (*domain.Position, error) {
+	at, n := binary.Varint(plain)
+	if n <= 0 {
 		return nil, errInvalidCursor
 	}
-	id, err := domain.ParseID(string(plain[positionPrefix:]))
+	plain = plain[n:]
+	size, n := binary.Uvarint(plain)
+	if n <= 0 || size > uint64(len(plain)-n) { //nolint:gosec // n is at most len(plain)
+		return nil, errInvalidCursor
+	}
+	text, rest := plain[n:n+int(size)], plain[n+int(size):] //nolint:gosec // bounded above
+	id, err := domain.ParseID(string(rest))
 	if err != nil {
 		return nil, errInvalidCursor
 	}
-	at := int64(binary.BigEndian.Uint64(plain)) //nolint:gosec // two's complement both ways
-	return &domain.Position{At: domain.Instant(time.UnixMicro(at)), ID: id}, nil
+	p := &domain.Position{At: domain.Instant(time.UnixMicro(at)), Text: string(text), ID: id}
+	return p, nil
 }
 
 // Page is the wire form of one page of a list.

@@ -50,8 +50,15 @@ func cursorOf(t testing.TB, a answer) string {
 
 func TestCursorsLeadOn(t *testing.T) {
 	t.Parallel()
-	for _, at := range []time.Time{fake.Epoch(), time.UnixMicro(0), time.UnixMicro(-1)} {
-		next := domain.Position{At: domain.Instant(at), ID: fake.Account(1).ID}
+	id := fake.Account(1).ID
+	for _, next := range []domain.Position{
+		{At: fake.Epoch(), ID: id},
+		{At: domain.Instant(time.UnixMicro(0)), ID: id},
+		{At: domain.Instant(time.UnixMicro(-1)), ID: id},
+		{Text: "ann", ID: id},
+		{At: fake.Epoch(), Text: string(id), ID: id},
+		{Text: strings.Repeat("\U0001f9ea", 255), ID: id}, // as long as an identifier can be
+	} {
 		var asked domain.PageRequest
 		k := listing(t, newKeyring(t, 1), "a", &next, &asked)
 		first := k.do(t, get("/list"))
@@ -97,7 +104,7 @@ func TestForeignCursorsAreRefused(t *testing.T) {
 		"not base64":   "!!!",
 		"padded":       own + "=",
 		"too short":    base64.RawURLEncoding.EncodeToString(short),
-		"too long":     strings.Repeat("A", 513),
+		"too long":     strings.Repeat("A", 2049),
 	} {
 		if got := k.do(t, get("/list?cursor="+cursor)); got.status != 400 || got.problem.Code != "invalid_cursor" {
 			t.Errorf("%s: got %d %q", name, got.status, got.problem.Code)
