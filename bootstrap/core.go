@@ -18,7 +18,7 @@ func coreModule() fx.Option {
 	return fx.Module("core",
 		fx.Provide(
 			passwordPolicy, sessionConfig, tokenConfig, deliveryConfig, upkeepConfig,
-			token.New, session.New, login.New, account.New, admin.New, delivery.New, upkeep.New,
+			token.New, session.New, login.New, account.New, account.NewPasswords, admin.New, delivery.New, upkeep.New,
 		),
 	)
 }

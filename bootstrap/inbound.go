@@ -142,6 +142,7 @@ type edge struct {
 	Breakers  ports.Breakers
 	Deliverer deliverer
 	Accounts  *account.Service
+	Passwords *account.Passwords
 	Logins    *login.Service
 	Sessions  *session.Service
 	Tokens    *token.Service
@@ -161,7 +162,7 @@ func newHandlers(e edge) (handlers, error) {
 	if err != nil {
 		return handlers{}, err
 	}
-	services := httpapi.Services{Accounts: e.Accounts, Logins: e.Logins, Sessions: e.Sessions, Tokens: e.Tokens}
+	services := httpapi.Services{Accounts: e.Accounts, Passwords: e.Passwords, Logins: e.Logins, Sessions: e.Sessions, Tokens: e.Tokens}
 	deps := httpapi.Deps{Sealer: e.Sealer, Meters: e.Meters, Health: ops.Ready(e.Probes)}
 	if err := httpapi.Mount(router, services, httpapi.Config{Issuer: e.Listeners.issuer}, deps); err != nil {
 		return handlers{}, err

@@ -40,19 +40,20 @@ const (
 
 // World is one service without its edges.
 type World struct {
-	Clock    *fake.Clock
-	IDs      *fake.IDs
-	Random   *fake.Random
-	Store    ports.Store
-	Hasher   *fake.Hasher
-	Breaches *fake.Breaches
-	Sealer   *seal.Keyring
-	Codec    *jwt.Codec
-	Tokens   *token.Service
-	Sessions *session.Service
-	Logins   *login.Service
-	Accounts *account.Service
-	Admin    *admin.Service
+	Clock     *fake.Clock
+	IDs       *fake.IDs
+	Random    *fake.Random
+	Store     ports.Store
+	Hasher    *fake.Hasher
+	Breaches  *fake.Breaches
+	Sealer    *seal.Keyring
+	Codec     *jwt.Codec
+	Tokens    *token.Service
+	Sessions  *session.Service
+	Logins    *login.Service
+	Accounts  *account.Service
+	Passwords *account.Passwords
+	Admin     *admin.Service
 
 	masterKeys []domain.Secret // active first
 }
@@ -117,6 +118,7 @@ func (w *World) assemble(t testing.TB) {
 	})
 	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Sealer, w.Clock, w.IDs)
 	w.Accounts = account.New(w.Store, w.Hasher, w.Breaches, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	w.Passwords = account.NewPasswords(w.Store, w.Hasher, w.Breaches, w.Sessions, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
 	w.Admin = admin.New(w.Accounts)
 	if err := w.Tokens.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("signing keys: %v", err)

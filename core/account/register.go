@@ -39,6 +39,7 @@ type Registration struct {
 var (
 	errEmailTaken    = domain.NewError(domain.KindConflict, domain.CodeEmailTaken, "An account with this e-mail address exists.")
 	errUsernameTaken = domain.NewError(domain.KindConflict, domain.CodeUsernameTaken, "An account with this username exists.")
+	errReserved      = domain.Invalid(domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."})
 	errKeyReused     = domain.NewError(domain.KindInvalid, domain.CodeIdempotencyMismatch, "This Idempotency-Key was used with another body.")
 	errBreached      = domain.Invalid(domain.FieldError{Field: "password", Code: domain.CodeBreached, Message: "The password became public in a breach."})
 	errCallUnderWay  = domain.NewError(domain.KindConflict, domain.CodeIdempotencyInFlight, "A call with this Idempotency-Key is under way.").WithRetryAfter(time.Second)
@@ -55,7 +56,7 @@ const scopeRegister = "register\x00anonymous\x00"
 func (s *Service) Register(ctx context.Context, r Registration) (domain.Account, error) {
 	draft, fields := s.check(r)
 	if draft.username.IsReserved() {
-		fields = append(fields, domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."})
+		fields = append(fields, domain.FieldsOf(errReserved)...)
 	}
 	if r.IdempotencyKey != "" {
 		fields = append(fields, domain.FieldsOf(domain.CheckIdempotencyKey(r.IdempotencyKey))...)
@@ -111,7 +112,7 @@ func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, reco
 	if earlier, found, err := s.lookBefore(ctx, d, record); err != nil || found {
 		return earlier, err
 	}
-	if err := s.refuseBreached(ctx, d.password); err != nil {
+	if err := refuseBreached(ctx, s.breaches, d.password); err != nil {
 		return domain.Account{}, err
 	}
 	hash, err := s.hasher.Hash(ctx, d.password)
@@ -148,8 +149,8 @@ func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, reco
 // since a taken address is answered as such. Where it cannot be told, registration
 // goes on: that check must not be needed to register, and whoever guards the port
 // counts the failure.
-func (s *Service) refuseBreached(ctx context.Context, p domain.Password) error {
-	switch breached, err := s.breaches.Contains(ctx, p); {
+func refuseBreached(ctx context.Context, breaches ports.Breaches, p domain.Password) error {
+	switch breached, err := breaches.Contains(ctx, p); {
 	case breached:
 		return errBreached
 	case err != nil && ctx.Err() != nil: // the caller left, or has no time left

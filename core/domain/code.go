@@ -13,6 +13,7 @@ const (
 	CodeInvalidRefreshToken   Code = "invalid_refresh_token"
 	CodeRefreshRetryLimit     Code = "refresh_retry_limit"
 	CodeForbidden             Code = "forbidden"
+	CodeWrongPassword         Code = "wrong_password"
 	CodeNotFound              Code = "not_found"
 	CodeConflict              Code = "conflict"
 	CodeEmailTaken            Code = "email_taken"
@@ -34,6 +35,7 @@ const (
 	CodeTooCommon        Code = "too_common"
 	CodeContainsContext  Code = "contains_context"
 	CodeBreached         Code = "breached"
+	CodeUnchanged        Code = "unchanged"
 )
 
 // CodeDoc is one line of the catalogue of errors.
@@ -56,6 +58,7 @@ func Catalogue() []CodeDoc {
 		{CodeInvalidRefreshToken, KindUnauthenticated, "The refresh token is malformed, forged, expired, already used, or of an ended session."},
 		{CodeRefreshRetryLimit, KindConflict, "This refresh token was exchanged, and presented too often inside its grace window. Use the successor that was answered, and do not present this one again: after the window that ends the session."},
 		{CodeForbidden, KindForbidden, "The caller is known and may not do this."},
+		{CodeWrongPassword, KindForbidden, "The caller is known, and the password that this call asks for again is wrong."},
 		{CodeNotFound, KindNotFound, "The object does not exist, or not for this caller."},
 		{CodeConflict, KindConflict, "A value that must be unique is taken."},
 		{CodeEmailTaken, KindConflict, "An account with this e-mail address exists."},
@@ -88,5 +91,6 @@ func FieldCatalogue() []FieldCodeDoc {
 		{CodeTooCommon, "The password is one that many people have."},
 		{CodeContainsContext, "The password is made of little more than what is known of its account, or of the service's name."},
 		{CodeBreached, "The password became public in a breach."},
+		{CodeUnchanged, "It is what is there already."},
 	}
 }

@@ -163,6 +163,18 @@ func (s Session) Rotated(spent int64, keyID string, retryKey []byte, limits Sess
 	return s
 }
 
+// Renewed returns the session after a security event of its account at now: good for
+// the new generation, and with a new nonce, so that every token before is void. The
+// idle limit starts anew; the absolute one stands.
+func (s Session) Renewed(generation int64, nonce []byte, keyID string, limits SessionLimits, now time.Time) Session {
+	s = s.Clone()
+	now = Instant(now)
+	s.Generation, s.LastSeenAt = generation, now
+	s.ExpiresAt = earlier(now.Add(limits.Idle), s.AbsoluteExpiresAt)
+	s.Refresh = RefreshState{RefreshPosition: RefreshPosition{Nonce: slices.Clone(nonce)}, KeyID: keyID}
+	return s
+}
+
 // Retried returns the session after one more retry was answered. Nothing is
 // extended by it.
 func (s Session) Retried() Session {

@@ -196,6 +196,22 @@ func (s *Service) EndAll(ctx context.Context, who domain.Identity, includeCurren
 	return ended, err
 }
 
+// Renew carries the session over to the account's new generation and ends every other
+// one, inside the transaction that raised the generation: no token from before is good
+// after it. Errors: ErrStale when the session ended or moved meanwhile, a refresh under
+// way included.
+func (s *Service) Renew(ctx context.Context, tx ports.Tx, account domain.Account, session domain.Session, reason domain.EndReason) (domain.Session, error) {
+	now, from := s.clock.Now(), session.Refresh.RefreshPosition
+	renewed := session.Renewed(account.Version.AuthGeneration, s.random.Bytes(domain.NonceSize), s.sealer.ActiveKey(), s.cfg.Limits, now)
+	if err := tx.Sessions().Advance(ctx, renewed, from); err != nil {
+		return domain.Session{}, err
+	}
+	if _, err := tx.Sessions().EndAll(ctx, account.ID, session.ID, reason, now); err != nil {
+		return domain.Session{}, err
+	}
+	return renewed, s.audit(ctx, tx, domain.AuditSessionEnded, account.ID, now, map[string]string{"reason": string(reason), "scope": "others"})
+}
+
 // end ends a session and, if it was this call that ended it, says so in the audit
 // log.
 func (s *Service) end(ctx context.Context, tx ports.Tx, session domain.Session, reason domain.EndReason, now time.Time) error {

@@ -217,7 +217,7 @@ func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct{ method, path, allow string }{
-		{http.MethodTrace, pathMe, "GET, HEAD"},
+		{http.MethodTrace, pathMe, "GET, HEAD, PATCH"},
 		{http.MethodGet, pathLogin, "POST"},
 		{http.MethodOptions, pathLogin, "POST"},
 		{http.MethodPut, pathSessions, "GET, HEAD, DELETE"},

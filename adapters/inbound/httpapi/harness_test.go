@@ -82,10 +82,11 @@ func newWorld(t testing.TB) *world {
 		t.Fatalf("httpkit.New: %v", err)
 	}
 	err = httpapi.Mount(w.Router, httpapi.Services{
-		Accounts: account.New(w.store, w.hasher, fake.NewBreaches(), keyring, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
-		Logins:   login.New(w.store, w.hasher, sessions, keyring, w.clock, ids),
-		Sessions: sessions,
-		Tokens:   w.tokens,
+		Passwords: account.NewPasswords(w.store, w.hasher, fake.NewBreaches(), sessions, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
+		Accounts:  account.New(w.store, w.hasher, fake.NewBreaches(), keyring, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
+		Logins:    login.New(w.store, w.hasher, sessions, keyring, w.clock, ids),
+		Sessions:  sessions,
+		Tokens:    w.tokens,
 	}, httpapi.Config{Issuer: issuer}, httpapi.Deps{
 		Sealer: keyring, Meters: meters,
 		Health: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.health(rw, r) }),

@@ -4,9 +4,11 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"authserve/adapters/inbound/httpkit"
+	"authserve/core/account"
 	"authserve/core/domain"
 )
 
@@ -14,6 +16,8 @@ const pathMe = "/api/v1/users/me"
 
 func (a *api) mountMe(rt *httpkit.Router) {
 	rt.Handle(http.MethodGet, pathMe, httpkit.Handler(rt, a.authenticated("account.profile"), a.me))
+	rt.Handle(http.MethodPatch, pathMe, httpkit.Handler(rt, a.authenticated("account.update_profile"), a.updateMe))
+	rt.Handle(http.MethodPost, pathMe+"/password", httpkit.Handler(rt, a.authenticated("account.change_password"), a.changePassword))
 }
 
 // user is an account as its owner sees it.
@@ -41,11 +45,65 @@ func newUser(a domain.Account) user {
 
 // me answers with the caller's account as it was read to authenticate the call.
 func (a *api) me(_ context.Context, r *httpkit.Request[httpkit.None]) (httpkit.Response[user], error) {
-	account := r.Identity.Account
-	return httpkit.Response[user]{Body: newUser(account), ETag: profileTag(account)}, nil
+	return profileOf(r.Identity.Account), nil
+}
+
+func profileOf(a domain.Account) httpkit.Response[user] {
+	return httpkit.Response[user]{Body: newUser(a), ETag: profileTag(a)}
+}
+
+// profileChange has a member for everything that owners may change themselves.
+type profileChange struct {
+	Username    httpkit.Nullable[string] `json:"username"`
+	DisplayName httpkit.Nullable[string] `json:"display_name"`
+}
+
+func (a *api) updateMe(ctx context.Context, r *httpkit.Request[profileChange]) (httpkit.Response[user], error) {
+	if name := r.Body.Username.Value; name != nil && *name == "" {
+		return httpkit.Response[user]{}, errEmptyUsername
+	}
+	wanted := account.ProfileChange{Username: orNone(r.Body.Username), DisplayName: orNone(r.Body.DisplayName)}
+	if tags, whatever := r.IfMatch(); !whatever {
+		wanted.Versions = profileVersions(tags)
+	}
+	changed, err := a.Accounts.UpdateProfile(ctx, r.Identity, wanted)
+	return profileOf(changed), err
+}
+
+// orNone turns what is null into none, and what is missing into no change.
+func orNone(member httpkit.Nullable[string]) *string {
+	if member.Present && member.Value == nil {
+		return new(string)
+	}
+	return member.Value
+}
+
+var errEmptyUsername = domain.Invalid(domain.FieldError{Field: "username", Code: domain.CodeRequired, Message: "A username is not empty; null takes it away."})
+
+type passwordChange struct {
+	Current domain.Secret `json:"current_password"`
+	New     domain.Secret `json:"new_password"`
+}
+
+func (a *api) changePassword(ctx context.Context, r *httpkit.Request[passwordChange]) (httpkit.Response[tokenPair], error) {
+	pair, err := a.Passwords.Change(ctx, r.Identity, r.Body.Current, r.Body.New)
+	return httpkit.Response[tokenPair]{Body: newTokenPair(pair)}, err
 }
 
 // profileTag changes with every change of the profile, and not with logins.
 func profileTag(a domain.Account) string {
 	return `"` + strconv.FormatInt(a.Version.Profile, 10) + `"`
+}
+
+// profileVersions are the versions that the tags stand for. What is no tag of a
+// profile stands for none.
+func profileVersions(tags []string) []int64 {
+	versions := []int64{}
+	for _, tag := range tags {
+		version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+		if err == nil && tag == `"`+strconv.FormatInt(version, 10)+`"` {
+			versions = append(versions, version)
+		}
+	}
+	return versions
 }

@@ -150,3 +150,102 @@ func TestDevices(t *testing.T) {
 		}
 	}
 }
+
+const (
+	pathPassword = pathMe + "/password"
+	newPassword  = "nine purple otters at noon"
+)
+
+func TestProfileIsChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register(t)
+	pair := w.login(t)
+	tag := w.call(t, http.MethodGet, pathMe, "", bearer(pair.Access)).header.Get("ETag")
+	got := w.call(t, http.MethodPatch, pathMe, `{"username":"Ada.L","display_name":"Ada Lovelace"}`, bearer(pair.Access), header("If-Match", `"9", `+tag))
+	after := got.header.Get("ETag")
+	if got.status != 200 || !strings.Contains(string(got.body), `"username":"Ada.L","display_name":"Ada Lovelace"`) || after == tag || after == "" {
+		t.Fatalf("got %d %s, ETag %s", got.status, got.body, after)
+	}
+	if got := w.call(t, http.MethodGet, pathMe, "", bearer(pair.Access), header("If-None-Match", after)); got.status != 304 {
+		t.Errorf("the ETag of the change is not that of the profile: got %d", got.status)
+	}
+	for _, tc := range []struct {
+		name, body, match string
+		status            int
+		code, fault       string
+	}{
+		{"an old version", `{"display_name":"x"}`, tag, 412, "stale", ""},
+		{"a weak tag", `{"display_name":"x"}`, "W/" + after, 412, "stale", ""},
+		{"no tag of ours", `{"display_name":"x"}`, `"02", 2, "+2", "", "x"`, 412, "stale", ""},
+		{"whatever is there", `{}`, "*", 200, "", ""},
+		{"this version", `{}`, after, 200, "", ""},
+		{"a taken username", `{"username":"eve"}`, "", 409, "username_taken", ""},
+		{"an empty username", `{"username":""}`, "", 422, "validation_failed", "username required"},
+		{"a reserved username", `{"username":"root"}`, "", 422, "validation_failed", "username reserved"},
+		{"a list for a name", `{"display_name":[]}`, "", 400, "wrong_type", "display_name wrong_type"},
+		{"a number for a username", `{"username":7}`, "", 400, "wrong_type", "username wrong_type"},
+		{"a role", `{"role":"admin"}`, "", 400, "unknown_field", "role unknown_field"},
+		{"roles", `{"roles":["admin"]}`, "", 400, "unknown_field", "roles unknown_field"},
+		{"an id", `{"id":"0190d3b0-6f1e-7c51-9d2b-0a3f5e6d7c81"}`, "", 400, "unknown_field", "id unknown_field"},
+		{"an address", `{"email":"eve@example.org"}`, "", 400, "unknown_field", "email unknown_field"},
+		{"a verification", `{"email_verified":true}`, "", 400, "unknown_field", "email_verified unknown_field"},
+		{"a spelling of its own", `{"Display_Name":"x"}`, "", 400, "unknown_field", "Display_Name unknown_field"},
+	} {
+		w.call(t, http.MethodPost, pathRegister, `{"email":"eve@example.org","username":"eve","password":"correct horse battery staple"}`)
+		options := []option{bearer(pair.Access)}
+		if tc.match != "" {
+			options = append(options, header("If-Match", tc.match))
+		}
+		got := w.call(t, http.MethodPatch, pathMe, tc.body, options...)
+		if got.status != tc.status || got.code() != tc.code {
+			t.Errorf("%s: got %d %s; want %d %s", tc.name, got.status, got.body, tc.status, tc.code)
+		}
+		if field, code, named := strings.Cut(tc.fault, " "); named && got.fields(t)[field] != code {
+			t.Errorf("%s: got %s; want the fault %s", tc.name, got.body, tc.fault)
+		}
+	}
+	if got := w.call(t, http.MethodPatch, pathMe, `{"username":null,"display_name":null}`, bearer(pair.Access)); got.status != 200 || !strings.Contains(string(got.body), `"username":null,"display_name":""`) {
+		t.Errorf("null takes both names away: got %d %s", got.status, got.body)
+	}
+	if got := w.call(t, http.MethodPatch, pathMe, `{}`); got.status != 401 {
+		t.Errorf("without a token: got %d", got.status)
+	}
+}
+
+func TestPasswordIsChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register(t)
+	other, mine := w.login(t), w.login(t)
+	body := `{"current_password":"` + password + `","new_password":"` + newPassword + `"}`
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+		code   string
+	}{
+		"a wrong password":   {strings.Replace(body, password, "not the right password", 1), 403, "wrong_password"},
+		"no password":        {`{}`, 422, "validation_failed"},
+		"a password of null": {`{"current_password":null,"new_password":"` + newPassword + `"}`, 400, "wrong_type"},
+	} {
+		if got := w.call(t, http.MethodPost, pathPassword, tc.body, bearer(mine.Access)); got.status != tc.status || got.code() != tc.code {
+			t.Errorf("%s: got %d %s; want %d %s", name, got.status, got.body, tc.status, tc.code)
+		}
+	}
+	got := w.call(t, http.MethodPost, pathPassword, body, bearer(mine.Access))
+	if got.status != 200 || got.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	fresh := decode[tokens](t, got)
+	for name, tc := range map[string]struct {
+		access string
+		want   int
+	}{"another session": {other.Access, 401}, "the caller's old token": {mine.Access, 401}, "the fresh one": {fresh.Access, 200}} {
+		if got := w.call(t, http.MethodGet, pathMe, "", bearer(tc.access)); got.status != tc.want {
+			t.Errorf("%s: got %d; want %d", name, got.status, tc.want)
+		}
+	}
+	if got := w.call(t, http.MethodPost, pathPassword, body); got.status != 401 {
+		t.Errorf("without a token: got %d", got.status)
+	}
+}

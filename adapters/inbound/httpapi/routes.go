@@ -16,10 +16,11 @@ import (
 
 // Services are the use cases behind the API.
 type Services struct {
-	Accounts *account.Service
-	Logins   *login.Service
-	Sessions *session.Service
-	Tokens   *token.Service
+	Accounts  *account.Service
+	Passwords *account.Passwords
+	Logins    *login.Service
+	Sessions  *session.Service
+	Tokens    *token.Service
 }
 
 // Deps is what the API works with beside the use cases.

@@ -41,11 +41,12 @@ var (
 )
 
 // strictJSON is how bodies are read: RFC 8259 and RFC 7493 (I-JSON) to the
-// letter, no member that is not asked for, no null but for pointers, and secrets
+// letter, no member that is not asked for, no null but where it means something, and secrets
 // straight into domain.Secret.
 func strictJSON() json.Options {
 	refuseNull := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, target any) error {
-		if dec.PeekKind() == jsontext.KindNull && reflect.TypeOf(target).Elem().Kind() != reflect.Pointer {
+		_, nullable := target.(interface{ takesNull() })
+		if dec.PeekKind() == jsontext.KindNull && !nullable && reflect.TypeOf(target).Elem().Kind() != reflect.Pointer {
 			return errNullValue
 		}
 		return errors.ErrUnsupported
@@ -66,6 +67,23 @@ func strictJSON() json.Options {
 		json.WithUnmarshalers(json.JoinUnmarshalers(secret, refuseNull)),
 	)
 }
+
+// Nullable is a member of a body that may be missing, null, or a value: in changes
+// (RFC 7396) null takes away what is there.
+type Nullable[T any] struct {
+	Present bool
+	Value   *T // nil: null
+}
+
+var _ json.UnmarshalerFrom = (*Nullable[string])(nil)
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (n *Nullable[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	n.Present = true
+	return json.UnmarshalDecode(dec, &n.Value)
+}
+
+func (*Nullable[T]) takesNull() {}
 
 // decodeBody reads the body of r into target.
 func decodeBody(w http.ResponseWriter, r *http.Request, options json.Options, target any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,17 @@ func (r *Request[In]) PathValue(name string) string { return mux.Vars(r.http)[na
 func (r *Request[In]) Header(name string) (value string, present bool) {
 	values := r.http.Header.Values(name)
 	return strings.Join(values, ", "), len(values) > 0
+}
+
+// IfMatch returns the entity tags of If-Match; whatever is true without that field, and
+// where it says * (RFC 9110 section 13.1.1). Our tags hold no comma, and the
+// comparison is strong: a weak tag is none of ours.
+func (r *Request[In]) IfMatch() (tags []string, whatever bool) {
+	field, present := r.Header("If-Match")
+	for tag := range strings.SplitSeq(field, ",") {
+		tags = append(tags, strings.TrimSpace(tag))
+	}
+	return tags, !present || slices.Contains(tags, "*")
 }
 
 // Flag reads a query parameter that is true or false; absent means false.

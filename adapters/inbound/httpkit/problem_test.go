@@ -22,7 +22,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 	want := map[domain.Code]int{
 		"validation_failed": 422, "invalid_credentials": 401, "missing_token": 401, "invalid_token": 401,
 		"token_expired": 401, "session_ended": 401, "invalid_refresh_token": 401, "refresh_retry_limit": 409,
-		"forbidden": 403, "not_found": 404, "conflict": 409, "email_taken": 409, "username_taken": 409, "stale": 412,
+		"forbidden": 403, "wrong_password": 403, "not_found": 404, "conflict": 409, "email_taken": 409, "username_taken": 409, "stale": 412,
 		"idempotency_key_reused": 422, "idempotency_in_flight": 409, "dependency_unavailable": 503, "overloaded": 503,
 		"internal": 500,
 
