@@ -44,8 +44,7 @@ func (s *Service) Due(ctx context.Context) bool {
 		return true
 	}
 	at, _ := instantOf(taken[len(taken)-1])
-	age := s.clock.Now().Sub(at)
-	return age >= s.cfg.Interval || age < 0 // the clock was set back
+	return s.clock.Now().Sub(at) >= s.cfg.Interval
 }
 
 // Run takes a snapshot and removes the oldest ones. Errors: those of
@@ -62,7 +61,7 @@ func (s *Service) Run(ctx context.Context) (Report, error) {
 		return report, fmt.Errorf("backup: list %s: %w", s.cfg.Dir, err)
 	}
 	var faults []error
-	for _, old := range s.surplus(taken, name) {
+	for _, old := range taken[:max(0, len(taken)-s.cfg.Keep)] {
 		if err := s.snapshots.Remove(ctx, s.path(old)); err != nil {
 			faults = append(faults, fmt.Errorf("backup: remove %s: %w", s.path(old), err))
 			continue
@@ -72,19 +71,9 @@ func (s *Service) Run(ctx context.Context) (Report, error) {
 	return report, errors.Join(faults...)
 }
 
-// surplus returns the oldest of taken, beyond those to keep. The newest is not
-// trusted to be last: the clock may have been set back.
-func (s *Service) surplus(taken []string, newest string) []string {
-	var others []string
-	for _, name := range taken {
-		if name != newest {
-			others = append(others, name)
-		}
-	}
-	return others[:max(0, len(others)+1-s.cfg.Keep)]
-}
-
-// taken returns the names of the snapshots, oldest first.
+// taken returns the names of the snapshots, oldest first, without those of the future:
+// where the clock once ran ahead, they would push out all that are taken now. They
+// stay until their time has come.
 func (s *Service) taken(ctx context.Context) ([]string, error) {
 	names, err := s.snapshots.List(ctx, s.cfg.Dir)
 	if err != nil {
@@ -92,7 +81,7 @@ func (s *Service) taken(ctx context.Context) ([]string, error) {
 	}
 	var taken []string
 	for _, name := range names {
-		if _, ok := instantOf(name); ok {
+		if at, ok := instantOf(name); ok && !at.After(s.clock.Now()) {
 			taken = append(taken, name)
 		}
 	}

@@ -87,7 +87,8 @@ func TestDue(t *testing.T) {
 		"a fresh one":            {[]string{"authserve-20260301T000000Z.db", "authserve-20260310T115959Z.db"}, false},
 		"one of the interval":    {[]string{"authserve-20260309T120000Z.db"}, true},
 		"a second before it is":  {[]string{"authserve-20260309T120001Z.db"}, false},
-		"the clock was set back": {[]string{"authserve-20260309T120001Z.db", "authserve-20270101T000000Z.db"}, true},
+		"one of the future":      {[]string{"authserve-20260309T120001Z.db", "authserve-20270101T000000Z.db"}, false},
+		"only of the future":     {[]string{"authserve-20270101T000000Z.db"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,13 +132,20 @@ func TestAFailureRemovesNothing(t *testing.T) {
 	files.want(t, old...)
 }
 
-func TestTheNewOneStaysWhateverTheClockSaid(t *testing.T) {
+// A clock that ran ahead once must not cost the history: what it left is neither
+// counted nor removed, until its time has come.
+func TestSnapshotsOfTheFutureCostNothing(t *testing.T) {
 	t.Parallel()
-	s, files, _ := newService("authserve-20270101T000000Z.db", "authserve-20270102T000000Z.db", "authserve-20270103T000000Z.db")
+	past := []string{"authserve-20260307T120000Z.db", "authserve-20260308T120000Z.db", "authserve-20260309T120000Z.db"}
+	s, files, clock := newService(append(past, "authserve-20360101T000000Z.db", "authserve-20360102T000000Z.db")...)
 	if report, err := s.Run(t.Context()); err != nil || report.Removed != 1 {
 		t.Errorf("Run = %+v, %v; want one removed", report, err)
 	}
-	files.want(t, "authserve-20260310T120000Z.db", "authserve-20270102T000000Z.db", "authserve-20270103T000000Z.db")
+	files.want(t, past[1], past[2], "authserve-20260310T120000Z.db", "authserve-20360101T000000Z.db", "authserve-20360102T000000Z.db")
+	clock.Advance(time.Minute)
+	if s.Due(t.Context()) {
+		t.Error("another one is due within the interval")
+	}
 }
 
 func TestWhatCannotBeRemovedIsTold(t *testing.T) {

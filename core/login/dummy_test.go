@@ -275,3 +275,18 @@ func TestSettingsThatCannotBeVerifiedAreNamedAndNotDrawn(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has no account must not be able to have all hashes counted.
+func TestAnIdentifierThatNobodyCanHaveTeachesNothing(t *testing.T) {
+	t.Parallel()
+	w := world.New(t)
+	if err := w.Logins.LearnMix(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, identifier := range []string{"!!", "@", "a b", "nobody@example.com", "nobody"} {
+		_, _ = w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: identifier, Password: domain.NewSecret(world.Password)})
+		if w.Logins.IsBehind() {
+			t.Errorf("a login as %q leaves work behind", identifier)
+		}
+	}
+}

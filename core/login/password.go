@@ -117,6 +117,7 @@ func (s *Service) find(ctx context.Context, given string) (domain.Account, domai
 	}
 	var account domain.Account
 	var credential domain.Credential
+	found := false
 	err = s.store.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		var err error
 		account, err = id.account(ctx, tx)
@@ -126,13 +127,16 @@ func (s *Service) find(ctx context.Context, given string) (domain.Account, domai
 			return err
 		}
 		credential, err = tx.Credentials().ByAccount(ctx, account.ID)
+		found = err == nil
 		if errors.Is(err, ports.ErrNotFound) {
 			credential = domain.Credential{Hash: dummy}
 			return nil
 		}
-		s.meet(domain.SettingsOf(credential.Hash))
 		return err
 	})
+	if err == nil && found {
+		s.meet(domain.SettingsOf(credential.Hash))
+	}
 	return account, credential, err
 }
 
