@@ -2,7 +2,6 @@ package passhash_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
@@ -12,97 +11,10 @@ import (
 
 	"authserve/adapters/outbound/passhash"
 	"authserve/adapters/outbound/passhash/worker"
-	"authserve/adapters/outbound/seal"
 	"authserve/core/domain"
 	"authserve/ports"
 	"authserve/ports/fake"
 )
-
-// runner computes in the caller's goroutine, counts, and can be made to wait.
-type runner struct {
-	mu   sync.Mutex
-	jobs []worker.Job
-	err  error
-	gate chan struct{} // nil: open
-}
-
-func (r *runner) Run(_ int, job worker.Job) (worker.Result, error) {
-	r.mu.Lock()
-	r.jobs = append(r.jobs, job)
-	gate, err := r.gate, r.err
-	r.mu.Unlock()
-	if gate != nil {
-		<-gate
-	}
-	if err != nil {
-		return worker.Result{}, err
-	}
-	return passhash.Compute(job)
-}
-
-func (*runner) Close() {}
-
-func (r *runner) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.jobs)
-}
-
-func cheap() passhash.Config {
-	return passhash.Config{Algorithm: passhash.Argon2id, Argon2Memory: 64, Argon2Time: 1, Argon2Parallelism: 1, BcryptCost: 10, Workers: 2, Queue: 16}
-}
-
-func masterKey(seed uint64) domain.Secret {
-	return domain.NewSecret(base64.StdEncoding.EncodeToString(fake.NewRandom(seed).Bytes(32)))
-}
-
-func keyring(t *testing.T, keys ...domain.Secret) ports.Sealer {
-	t.Helper()
-	ring, err := seal.New(fake.NewRandom(1), keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ring
-}
-
-func engine(t *testing.T, cfg passhash.Config, deps passhash.Deps) *passhash.Engine {
-	t.Helper()
-	if deps.Runner == nil {
-		deps.Runner = &runner{}
-	}
-	if deps.Sealer == nil {
-		deps.Sealer = keyring(t, masterKey(1))
-	}
-	deps.Random, deps.Clock, deps.Meters = fake.NewRandom(1), fake.NewClock(fake.Epoch()), noop.NewMeterProvider()
-	e, err := passhash.New(cfg, deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
-}
-
-func hashOf(t *testing.T, e *passhash.Engine, password string) domain.PasswordHash {
-	t.Helper()
-	h, err := e.Hash(t.Context(), domain.PresentedPassword(password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-type verdict struct{ match, rehash bool }
-
-func verify(t *testing.T, e *passhash.Engine, password string, h domain.PasswordHash) verdict {
-	t.Helper()
-	match, rehash, err := e.Verify(t.Context(), domain.PresentedPassword(password), h)
-	if err != nil {
-		t.Fatalf("verify: %v", err)
-	}
-	return verdict{match, rehash}
-}
-
-const right = "correct horse battery staple"
 
 func TestHashesVerify(t *testing.T) {
 	t.Parallel()
@@ -174,95 +86,6 @@ func TestBcryptReadsNoMoreThanItHashes(t *testing.T) {
 	}
 	if _, err := e.Hash(t.Context(), domain.PresentedPassword(longest+"y")); domain.CodeOf(err) != domain.CodeValidation {
 		t.Errorf("hashing 73 bytes: %v; want refused", err)
-	}
-}
-
-func TestPepper(t *testing.T) {
-	t.Parallel()
-	for _, algorithm := range []string{passhash.Argon2id, passhash.Bcrypt} {
-		cfg := cheap()
-		cfg.Algorithm, cfg.Pepper = algorithm, true
-		first, second := keyring(t, masterKey(1)), keyring(t, masterKey(2), masterKey(1))
-		e := engine(t, cfg, passhash.Deps{Sealer: first})
-		long := strings.Repeat("long password ", 9) // beyond what bcrypt reads, without a pepper
-		h := hashOf(t, e, long)
-		if !strings.HasPrefix(h.Reveal(), "$pepper$"+first.ActiveKey()+"$") {
-			t.Errorf("%s: record %q; want the key's id in it", algorithm, h.Reveal())
-		}
-		if got := verify(t, e, long, h); got != (verdict{match: true}) {
-			t.Errorf("%s: with the same key: %+v", algorithm, got)
-		}
-		if got := verify(t, e, long+"x", h); got.match {
-			t.Errorf("%s: another long password matches", algorithm)
-		}
-		if got := verify(t, engine(t, cfg, passhash.Deps{Sealer: second}), long, h); got != (verdict{match: true, rehash: true}) {
-			t.Errorf("%s: after a rotation: %+v; want a match and a re-hash", algorithm, got)
-		}
-		off := cfg
-		off.Pepper = false
-		if got := verify(t, engine(t, off, passhash.Deps{Sealer: first}), long, h); got != (verdict{match: true, rehash: true}) {
-			t.Errorf("%s: with the pepper off: %+v; want a match and a re-hash", algorithm, got)
-		}
-		other := engine(t, cfg, passhash.Deps{Sealer: keyring(t, masterKey(3))})
-		if _, _, err := other.Verify(t.Context(), domain.PresentedPassword(long), h); err == nil || domain.CodeOf(err) != domain.CodeInternal {
-			t.Errorf("%s: without the key: %v; want an internal error, never a mismatch", algorithm, err)
-		}
-		bare := strings.TrimPrefix(h.Reveal(), "$pepper$"+first.ActiveKey())
-		if got := verify(t, e, long, domain.NewSecret(bare)); got.match {
-			t.Errorf("%s: the password matches without the pepper", algorithm)
-		}
-	}
-}
-
-func TestImportedRecordsTakeTheRawForm(t *testing.T) {
-	t.Parallel()
-	e := engine(t, cheap(), passhash.Deps{})
-	foreign := hashOf(t, e, "caf\u00e9 crème") // an argon2id hash of the normal form, here of another program
-	imported, err := e.Import(foreign)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "$import" + foreign.Reveal(); imported.Reveal() != want {
-		t.Fatalf("imported %q; want %q", imported.Reveal(), want)
-	}
-	if got := verify(t, e, "caf\u00e9 crème", imported); got != (verdict{match: true, rehash: true}) {
-		t.Errorf("the bytes that were hashed: %+v; want a match and a re-hash", got)
-	}
-	if got := verify(t, e, "cafe\u0301 crème", imported); got.match {
-		t.Error("other bytes match: the raw form was normalised")
-	}
-}
-
-func TestImportedBcryptReadsTheFirst72Bytes(t *testing.T) {
-	t.Parallel()
-	cfg := cheap()
-	cfg.Algorithm = passhash.Bcrypt
-	e := engine(t, cfg, passhash.Deps{})
-	longest := strings.Repeat("x", domain.MaxBcryptBytes)
-	imported, err := e.Import(hashOf(t, e, longest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	control := longest + "\x07 typed with a control character" // no password of ours
-	if got := verify(t, e, control, imported); got != (verdict{match: true, rehash: true}) {
-		t.Errorf("a longer password of the other program: %+v; want what that program would say", got)
-	}
-	if got := verify(t, e, strings.Repeat("x", domain.MaxRawPasswordBytes+1), imported); got.match {
-		t.Error("a password longer than any matches")
-	}
-}
-
-func TestImportRefusesWithAReason(t *testing.T) {
-	t.Parallel()
-	e := engine(t, cheap(), passhash.Deps{})
-	const secret = "5f4dcc3b5aa765d61d8327deb882cf99"
-	_, err := e.Import(domain.NewSecret(secret))
-	var refusal *domain.Error
-	if !errors.As(err, &refusal) || refusal.Kind != domain.KindInvalid || strings.Contains(err.Error(), secret) {
-		t.Errorf("error %v; want invalid, with a reason and without the hash", err)
-	}
-	if _, err := e.Import(domain.NewSecret("$import" + hashOf(t, e, right).Reveal())); err == nil {
-		t.Error("a record was taken for a foreign hash")
 	}
 }
 

@@ -66,6 +66,13 @@ func TestWhatAChildIs(t *testing.T) {
 	if !slices.Equal(got.Pipes, []int{0, 1}) || !slices.Equal(got.Others, []int{2}) {
 		t.Errorf("got pipes %v and other files %v, want 0 and 1, and 2", got.Pipes, got.Others)
 	}
+	if got.OOMScoreAdj != "1000" {
+		t.Errorf("got oom_score_adj %q, want 1000", got.OOMScoreAdj)
+	}
+	// The runtime asks for a few by itself. Kernels without huge pages have no such directory.
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err == nil && got.HugePages < 64<<10 {
+		t.Errorf("got %d KiB advised to be of huge pages, want the heap among it: 64 MiB and more", got.HugePages)
+	}
 	checkThreads(t, got.PID, ours)
 }
 
