@@ -8,6 +8,10 @@
 // (mariadb:10.11), and TEST_MYSQL_IMAGE, which has no default: tests on MySQL
 // run where it is set.
 //
+// Databases of PostgreSQL have the order of a language where the server can, so that a
+// column that was forgotten to compare its bytes is noticed. Fill fills one as years
+// would. Programs that measure start servers without a test: Start, Empty, Close.
+//
 // For bad days there are Proxy, a network that cuts, hangs or loses an answer at a chosen
 // moment, and Alone and Crash, a server that dies.
 //

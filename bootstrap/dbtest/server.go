@@ -37,6 +37,7 @@ type Server struct {
 	copies                bool                               // databases can be copied
 	url                   func(addr, database string) string // for entstore
 	create                func(database string) string
+	fit                   func(ctx context.Context, admin *sql.DB) (options string, err error) // of empty databases, as this version of the server has them
 
 	start    sync.Once
 	err      error
@@ -44,6 +45,7 @@ type Server struct {
 	resource *dockertest.Resource
 	addr     string
 	admin    *sql.DB
+	blank    string // the options of empty databases
 	count    atomic.Int64
 
 	template     sync.Once
@@ -58,57 +60,81 @@ func (s *Server) Name() string { return s.name }
 func (s *Server) URL(t testing.TB) string {
 	t.Helper()
 	s.require(t)
-	return s.url(s.addr, s.database(t, ""))
+	return s.lent(t, s.Empty)
 }
 
-// database creates one, where template is not empty as a copy of it.
-func (s *Server) database(t testing.TB, template string) string {
+// lent makes a database that lives as long as t, and returns its URL.
+func (s *Server) lent(t testing.TB, create func(context.Context) (string, error)) string {
 	t.Helper()
-	name := fmt.Sprintf("test_%d", s.count.Add(1))
-	query := s.create(name)
-	if template != "" {
-		query += " TEMPLATE " + template
-	}
-	if _, err := s.admin.ExecContext(t.Context(), query); err != nil {
-		t.Fatalf("%s: %v", query, err)
+	url, err := create(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		drop := "DROP DATABASE " + name //nolint:gosec // made here
-		if s.copies {
-			drop += " WITH (FORCE)"
-		}
-		if _, err := s.admin.ExecContext(context.Background(), drop); err != nil {
-			t.Errorf("%s: %v", drop, err)
+		if err := s.Drop(context.Background(), url); err != nil {
+			t.Error(err)
 		}
 	})
-	return name
+	return url
+}
+
+// Empty makes an empty database and returns its URL. The server must have been
+// started, and the caller drops the database.
+func (s *Server) Empty(ctx context.Context) (string, error) { return s.database(ctx, s.blank) }
+
+// database makes one with the options.
+func (s *Server) database(ctx context.Context, options string) (string, error) {
+	name := fmt.Sprintf("test_%d", s.count.Add(1))
+	query := s.create(name) + options //nolint:gosec // made here
+	if _, err := s.admin.ExecContext(ctx, query); err != nil {
+		return "", fmt.Errorf("%s: %w", query, err)
+	}
+	return s.url(s.addr, name), nil
+}
+
+// Drop removes the database of url, whoever is connected to it.
+func (s *Server) Drop(ctx context.Context, url string) error {
+	drop := "DROP DATABASE " + url[strings.LastIndex(url, "/")+1:] //nolint:gosec // made here
+	if s.copies {
+		drop += " WITH (FORCE)"
+	}
+	if _, err := s.admin.ExecContext(ctx, drop); err != nil {
+		return fmt.Errorf("%s: %w", drop, err)
+	}
+	return nil
+}
+
+// Start starts the server unless that was done. Errors: ErrNoImage, or whatever keeps
+// it from running, above all that no Docker engine answers.
+func (s *Server) Start(ctx context.Context) error {
+	s.start.Do(func() { s.err = s.run(ctx) })
+	return s.err
 }
 
 // require starts the server, or skips or fails the test.
 func (s *Server) require(t testing.TB) {
 	t.Helper()
-	s.start.Do(func() { s.err = s.run() })
-	switch {
-	case s.err == nil:
-	case errors.Is(s.err, errNoImage):
-		t.Skipf("%s: %v", s.name, s.err)
+	switch err := s.Start(t.Context()); {
+	case err == nil:
+	case errors.Is(err, ErrNoImage):
+		t.Skipf("%s: %v", s.name, err)
 	case os.Getenv("REQUIRE_DOCKER") == "1":
-		t.Fatalf("%s: %v", s.name, s.err)
+		t.Fatalf("%s: %v", s.name, err)
 	default:
-		t.Skipf("%s: %v (REQUIRE_DOCKER=1 makes this a failure)", s.name, s.err)
+		t.Skipf("%s: %v (REQUIRE_DOCKER=1 makes this a failure)", s.name, err)
 	}
 }
 
-// errNoImage: tests on this server were not asked for.
-var errNoImage = errors.New("no image is named")
+// ErrNoImage says that nobody asked for this server: no image is named for it.
+var ErrNoImage = errors.New("no image is named")
 
-func (s *Server) run() error {
+func (s *Server) run(ctx context.Context) error {
 	image := s.image
 	if given := os.Getenv(s.variable); given != "" {
 		image = given
 	}
 	if image == "" {
-		return fmt.Errorf("%w by %s", errNoImage, s.variable)
+		return fmt.Errorf("%w by %s", ErrNoImage, s.variable)
 	}
 	pool, err := dockertest.NewPool("")
 	if err != nil {
@@ -141,12 +167,16 @@ func (s *Server) run() error {
 	if s.admin, err = s.admits(s.addr); err != nil {
 		return err
 	}
-	return await(s.admin)
+	if err := await(ctx, s.admin); err != nil || s.fit == nil {
+		return err
+	}
+	s.blank, err = s.fit(ctx, s.admin)
+	return err
 }
 
 // await returns when the server answers. It listens only when it is set up.
-func await(db *sql.DB) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+func await(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -191,7 +221,7 @@ func (s *Server) Crash(t testing.TB) {
 	if err == nil {
 		t.Fatalf("%s survived kill -9", s.name)
 	}
-	if err := await(s.admin); err != nil {
+	if err := await(t.Context(), s.admin); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,6 +23,10 @@
 // expired is judged by whoever reads it, by the time of that moment. That a row does
 // not exist is never kept.
 //
-// There are no goroutines; what is too old goes when it is met or when room is
-// needed.
+// Replicas can tell each other what they write (NewReplica, Relay): what one hears of is
+// noted as if it was written here, so that it is seen at once. The bound above does not
+// rest on it.
+//
+// There are no goroutines but the two of the Relay; what is too old goes when it is met
+// or when room is needed.
 package cache

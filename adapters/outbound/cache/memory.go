@@ -2,16 +2,20 @@ package cache
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 	"time"
 
 	"authserve/core/domain"
+	"authserve/ports"
 )
 
 // memory is a bounded number of views and the ledger that tells which of them stand.
 // When it is full the least recently used goes. Safe for concurrent use.
 type memory struct {
 	mu        sync.Mutex
+	clock     ports.Clock
+	latest    time.Time // that the clock has shown
 	ledger    *ledger
 	limit     int
 	views     map[key]*list.Element // of recent
@@ -19,8 +23,15 @@ type memory struct {
 	evictions int64
 }
 
-func newMemory(limit int) *memory {
-	return &memory{ledger: newLedger(), limit: limit, views: map[key]*list.Element{}, recent: list.New()}
+func newMemory(limit int, clock ports.Clock) *memory {
+	return &memory{clock: clock, ledger: newLedger(), limit: limit, views: map[key]*list.Element{}, recent: list.New()}
+}
+
+// void lets nothing stand that is kept or being read.
+func (m *memory) void() {
+	w := &writing{memory: m}
+	w.any()
+	w.end()
 }
 
 // now is the moment for a view whose snapshot comes after.
@@ -31,9 +42,16 @@ func (m *memory) now() moment {
 }
 
 // recall returns the view kept under k when it stands and is younger than limit.
-func (m *memory) recall(k key, limit time.Duration, now time.Time) (*view, bool) {
+func (m *memory) recall(k key, limit time.Duration) (*view, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.clock.Now() // under the lock, so that it goes back only where the clock does
+	if now.Before(m.latest) {
+		// What is kept would look young again once the clock has caught up.
+		clear(m.views)
+		m.recent.Init()
+	}
+	m.latest = now
 	e, ok := m.views[k]
 	if !ok {
 		return nil, false
@@ -92,6 +110,8 @@ func (m *memory) size() (kept int, evictions int64) {
 type writing struct {
 	memory *memory
 	pages  []*page
+	rows   []domain.ID // for other replicas, whose pages are divided otherwise
+	whole  bool
 }
 
 // row says that the row, or any session of the account id, is about to be written.
@@ -99,6 +119,9 @@ func (w *writing) row(id domain.ID) {
 	w.memory.mu.Lock()
 	defer w.memory.mu.Unlock()
 	w.begin(w.memory.ledger.page(id))
+	if !slices.Contains(w.rows, id) {
+		w.rows = append(w.rows, id)
+	}
 }
 
 // any says that whatever row is about to be written.
@@ -106,6 +129,7 @@ func (w *writing) any() {
 	w.memory.mu.Lock()
 	defer w.memory.mu.Unlock()
 	w.begin(&w.memory.ledger.whole)
+	w.whole = true
 }
 
 func (w *writing) begin(p *page) {

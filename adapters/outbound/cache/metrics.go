@@ -32,6 +32,16 @@ func (s *Store) instruments(meter metric.Meter) error {
 	if err != nil {
 		return err
 	}
+	changes, err := meter.Int64ObservableCounter("authserve.cache.changes", metric.WithUnit("{change}"),
+		metric.WithDescription("Rows written that replicas tell each other of: announced to the others (sent), not announced (lost), or heard of from them (heard). Needs redis.url."))
+	if err != nil {
+		return err
+	}
+	listening, err := meter.Int64ObservableGauge("authserve.cache.listening",
+		metric.WithDescription("1 while this replica hears what others write. Needs redis.url."))
+	if err != nil {
+		return err
+	}
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		for result, n := range map[string]*atomic.Int64{"hit": &s.counts.hits, "miss": &s.counts.misses, "stale": &s.counts.stale} {
 			o.ObserveInt64(reads, n.Load(), metric.WithAttributes(attribute.String("result", result)))
@@ -39,7 +49,17 @@ func (s *Store) instruments(meter metric.Meter) error {
 		kept, evicted := s.memory.size()
 		o.ObserveInt64(entries, int64(kept))
 		o.ObserveInt64(evictions, evicted)
+		if r := s.relay; r != nil {
+			for result, n := range map[string]*atomic.Int64{"sent": &r.sent, "lost": &r.lost, "heard": &r.heard} {
+				o.ObserveInt64(changes, n.Load(), metric.WithAttributes(attribute.String("result", result)))
+			}
+			var yes int64
+			if r.listening.Load() {
+				yes = 1
+			}
+			o.ObserveInt64(listening, yes)
+		}
 		return nil
-	}, reads, evictions, entries)
+	}, reads, evictions, entries, changes, listening)
 	return err
 }

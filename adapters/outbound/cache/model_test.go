@@ -28,6 +28,7 @@ type model struct {
 	faults  *fake.BrokenStore
 	below   *counting
 	cached  *cache.Store
+	relay   *cache.Relay
 	foreign time.Time // of the last write of another process
 }
 
@@ -37,7 +38,7 @@ func newModel(t *rapid.T) *model {
 	m.below = &counting{Store: m.faults}
 	var err error
 	cfg := cache.Config{Entries: rapid.IntRange(1, sessions+2).Draw(t, "entries"), TTL: ttl, Stale: stale}
-	if m.cached, err = cache.New(m.below, cfg, m.clock, noop.NewMeterProvider()); err != nil {
+	if m.cached, m.relay, err = cache.NewReplica(m.below, cfg, m.clock, noop.NewMeterProvider(), nil, cache.Events{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.cached.Update(t.Context(), populate); err != nil {
@@ -146,6 +147,16 @@ func (m *model) update(fn step, want error) {
 	}
 }
 
+// forge lets the cache hear what nobody said, of rows that are there or not.
+func (m *model) forge(t *rapid.T) {
+	c := ports.Changes{Any: rapid.Bool().Draw(t, "any")}
+	for range rapid.IntRange(0, 3).Draw(t, "rows") {
+		n := m.session()
+		c.Rows = append(c.Rows, rapid.SampledFrom([]domain.ID{sessionOf(n).ID, fake.Session(n, sessionOf(n)).ID, "", "nobody"}).Draw(t, "row"))
+	}
+	cache.Hear(m.relay, c)
+}
+
 func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -187,6 +198,31 @@ func TestModel(t *testing.T) {
 				}
 				m.foreign = m.clock.Now()
 				m.clock.Advance(ttl)
+			},
+			"message that was forged": func(t *rapid.T) {
+				m.forge(t)
+				m.check("after a forged message")
+			},
+			"message that was forged during a read": func(t *rapid.T) {
+				write := m.write()
+				var who identity
+				m.below.afterView = func() { m.forge(t); m.update(write, nil); m.forge(t) }
+				_ = m.cached.View(t.Context(), m.closure(&who))
+				m.below.afterView = nil // nothing was opened
+				m.check("after a forged message during a read")
+			},
+			"message that was forged during a write": func(t *rapid.T) {
+				m.below.beforeCommit = func() { m.forge(t) }
+				m.below.afterUpdate = func() { m.forge(t); m.check("after a forged message during a write") }
+				m.update(m.write(), nil)
+				m.check("after a write with forged messages")
+			},
+			"write of another process that is told": func(*rapid.T) {
+				if err := m.plain.Update(t.Context(), m.write()); err != nil {
+					t.Fatal(err)
+				}
+				cache.Hear(m.relay, ports.Changes{Any: true})
+				m.check("after a write that was told")
 			},
 			"read without the store": func(*rapid.T) { m.outage() },
 			"time passes": func(t *rapid.T) {

@@ -74,7 +74,7 @@ func (r *replay) reading(ctx context.Context) error {
 // kept is the view to read k from; nil when there is none.
 func (r *replay) kept(k key) *view {
 	if r.view == nil {
-		r.view, _ = r.store.memory.recall(k, r.limit, r.store.clock.Now())
+		r.view, _ = r.store.memory.recall(k, r.limit)
 	}
 	return r.view
 }

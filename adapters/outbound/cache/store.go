@@ -19,7 +19,7 @@ type Config struct {
 	// TTL is how long a View is answered from memory, and so after how long the
 	// writes of other processes are seen.
 	TTL time.Duration
-	// Stale is how long instead while the store is unavailable or overloaded.
+	// Stale is how long instead while the store is unavailable.
 	Stale time.Duration
 }
 
@@ -45,20 +45,36 @@ type Store struct {
 	clock  ports.Clock
 	memory *memory
 	counts counts
+	relay  *Relay // nil: there are no replicas to tell
 }
 
 var _ ports.Store = (*Store)(nil)
 
 // New puts a memory before next. Every Update of this process must go through it.
 func New(next ports.Store, cfg Config, clock ports.Clock, meters metric.MeterProvider) (*Store, error) {
+	s, err := newStore(next, cfg, clock)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.instruments(meters.Meter(scope))
+}
+
+// NewReplica is New for one of several processes over the same database, which a tells
+// of each other's writes while the relay runs. It starts nothing.
+func NewReplica(next ports.Store, cfg Config, clock ports.Clock, meters metric.MeterProvider, a ports.Announcer, events Events) (*Store, *Relay, error) {
+	s, err := newStore(next, cfg, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.relay = newRelay(s.memory, a, events)
+	return s, s.relay, s.instruments(meters.Meter(scope))
+}
+
+func newStore(next ports.Store, cfg Config, clock ports.Clock) (*Store, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{next: next, cfg: cfg, clock: clock, memory: newMemory(cfg.Entries)}
-	if err := s.instruments(meters.Meter(scope)); err != nil {
-		return nil, fmt.Errorf("cache metrics: %w", err)
-	}
-	return s, nil
+	return &Store{next: next, cfg: cfg, clock: clock, memory: newMemory(cfg.Entries, clock)}, nil
 }
 
 // step is the closure of a door.
@@ -78,7 +94,7 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 		return err
 	}
 	err = s.record(ctx, fn)
-	if s.cfg.Stale > 0 && ctx.Err() == nil && unavailable(err) {
+	if s.cfg.Stale > 0 && ctx.Err() == nil && errors.Is(err, ports.ErrUnavailable) {
 		if r, old := s.replay(ctx, fn, s.cfg.Stale); !r.missed {
 			s.counts.stale.Add(1)
 			return old
@@ -86,10 +102,6 @@ func (s *Store) View(ctx context.Context, fn func(ctx context.Context, tx ports.
 	}
 	s.counts.misses.Add(1)
 	return err
-}
-
-func unavailable(err error) bool {
-	return errors.Is(err, ports.ErrUnavailable) || errors.Is(err, ports.ErrOverloaded)
 }
 
 // replay runs fn over what is remembered and younger than limit. When the run missed,
@@ -117,10 +129,18 @@ func (s *Store) record(ctx context.Context, fn step) error {
 // Update implements ports.Store.
 func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	w := &writing{memory: s.memory}
-	defer w.end() // also when it failed, since the commit's outcome may be unknown, or panicked
+	defer s.wrote(w) // also when it failed, since the commit's outcome may be unknown, or panicked
 	return s.next.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
 		return fn(ctx, writingTx{Tx: tx, w: w})
 	})
+}
+
+// wrote closes the notes of w, and tells the other replicas.
+func (s *Store) wrote(w *writing) {
+	w.end()
+	if s.relay != nil && len(w.pages) > 0 {
+		s.relay.tell(w.rows, w.whole)
+	}
 }
 
 // The errors that a run over memory gives to its closure.

@@ -32,11 +32,24 @@ func TestMetrics(t *testing.T) {
 	w.wants(2, 1)
 	_, _, _ = w.authenticate(0)
 
+	got := collect(t, reader)
+	want := map[string]int64{
+		"authserve.cache.reads hit": 1, "authserve.cache.reads miss": 4, "authserve.cache.reads stale": 1,
+		"authserve.cache.entries ": 2, "authserve.cache.evictions ": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("metrics %v; want %v", got, want)
+	}
+}
+
+// collect returns the values of all metrics by name and result.
+func collect(t *testing.T, reader *metric.ManualReader) map[string]int64 {
+	t.Helper()
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]int64{}
+	values := map[string]int64{}
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
 			var points []metricdata.DataPoint[int64]
@@ -48,15 +61,9 @@ func TestMetrics(t *testing.T) {
 			}
 			for _, p := range points {
 				result, _ := p.Attributes.Value("result")
-				got[m.Name+" "+result.AsString()] = p.Value
+				values[m.Name+" "+result.AsString()] = p.Value
 			}
 		}
 	}
-	want := map[string]int64{
-		"authserve.cache.reads hit": 1, "authserve.cache.reads miss": 4, "authserve.cache.reads stale": 1,
-		"authserve.cache.entries ": 2, "authserve.cache.evictions ": 1,
-	}
-	if !maps.Equal(got, want) {
-		t.Errorf("metrics %v; want %v", got, want)
-	}
+	return values
 }

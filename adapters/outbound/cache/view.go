@@ -90,8 +90,7 @@ func (v *view) standsIn(l *ledger) bool {
 	return true
 }
 
-// isYounger reports whether the view is younger than limit. After the clock was set
-// back nothing is.
+// isYounger reports whether the view is younger than limit.
 func (v *view) isYounger(limit time.Duration, now time.Time) bool {
 	age := now.Sub(v.at)
 	return age >= 0 && age < limit

@@ -1,0 +1,6 @@
+package cache
+
+import "authserve/ports"
+
+// Hear lets r hear c.
+func Hear(r *Relay, c ports.Changes) { r.hear(c) }
