@@ -25,6 +25,8 @@ var (
 	// ErrOverloaded: the adapter refused the work for want of time, mostly before it
 	// began; whatever it began has no effect.
 	ErrOverloaded = domain.NewError(domain.KindOverloaded, domain.CodeOverloaded, "The service is overloaded.")
+	// ErrHoldsData: to revert a migration would delete rows.
+	ErrHoldsData = domain.NewError(domain.KindConflict, "schema_holds_data", "To revert the migration deletes data.")
 	// ErrReadOnly: a write inside View. It is a bug of the caller.
 	ErrReadOnly = domain.NewError(domain.KindInternal, "store_read_only", "A write was tried in a read-only transaction.")
 	// ErrNotEmpty: a store that must keep nothing keeps something.

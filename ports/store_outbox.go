@@ -11,7 +11,8 @@ import (
 // attempt that Claim counted; when another claimant has taken the message over
 // since, it fails with ErrStale and changes nothing.
 type Outbox interface {
-	// Enqueue adds m, pending. Errors: Conflict("id").
+	// Enqueue adds m as pending and not settled, whatever its State and SettledAt say.
+	// Errors: Conflict("id").
 	Enqueue(ctx context.Context, m domain.Message) error
 	// Claim takes at most limit pending messages whose DueAt is not after now,
 	// longest due first, raises Attempt and sets DueAt to leaseEnd. No message is

@@ -58,6 +58,8 @@ func faults() []fault {
 		{"advances sessions unconditionally", with(func(tx ports.Tx) ports.Tx { return blindSessions{Tx: tx} }), []string{"sessions.advance_is_conditional", "sessions.advance_moves_generation", "races.session_advance"}},
 		{"leaves a session in its generation", with(func(tx ports.Tx) ports.Tx { return ageless{Tx: tx} }), []string{"sessions.advance_moves_generation"}},
 		{"ends sessions twice", with(func(tx ports.Tx) ports.Tx { return endless{Tx: tx} }), []string{"sessions.end", "races.session_end"}},
+		{"takes a message for what it says it is", with(func(tx ports.Tx) ports.Tx { return credulous{Tx: tx} }), []string{"outbox.enqueue_is_pending"}},
+		{"misses the last session", with(func(tx ports.Tx) ports.Tx { return shortSighted{Tx: tx} }), []string{"sessions.list_active_last", "sessions.list_active"}},
 		{"claims without a lease", with(func(tx ports.Tx) ports.Tx { return leaseless{Tx: tx} }), []string{"outbox.lease", "races.outbox_claim"}},
 		{"counts a return as a failure", with(func(tx ports.Tx) ports.Tx { return blaming{Tx: tx} }), []string{"outbox.return"}},
 		{"counts no failures", with(func(tx ports.Tx) ports.Tx { return forgiving{Tx: tx} }), []string{"outbox.retry"}},
@@ -240,6 +242,35 @@ func (o leaselessStore) Claim(ctx context.Context, now, leaseEnd time.Time, limi
 		}
 	}
 	return claimed, err
+}
+
+type credulous struct{ ports.Tx }
+
+func (t credulous) Outbox() ports.Outbox { return credulousStore{t.Tx.Outbox()} }
+
+type credulousStore struct{ ports.Outbox }
+
+func (o credulousStore) Enqueue(ctx context.Context, m domain.Message) error {
+	err := o.Outbox.Enqueue(ctx, m)
+	if err == nil && m.State == domain.MessageSent {
+		err = o.Sent(ctx, m.ID, m.Attempt, m.SettledAt)
+	}
+	return err
+}
+
+type shortSighted struct{ ports.Tx }
+
+func (t shortSighted) Sessions() ports.Sessions { return shortSightedStore{t.Tx.Sessions()} }
+
+type shortSightedStore struct{ ports.Sessions }
+
+func (o shortSightedStore) ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, page domain.PageRequest) (domain.Page[domain.Session], error) {
+	if skip > 0 {
+		if further, err := o.Sessions.ListActive(ctx, accountID, now, skip+1, page); err != nil || len(further.Items) == 0 {
+			return further, err
+		}
+	}
+	return o.Sessions.ListActive(ctx, accountID, now, skip, page)
 }
 
 type blaming struct{ ports.Tx }

@@ -16,6 +16,7 @@ func importFaults() []fault {
 		{"imports one by one", importing(oneByOne), []string{"imports.failed_batch_leaves_nothing"}},
 		{"imports what is not taken", importing(withoutTaken), []string{"imports.conflicts", "imports.failed_batch_leaves_nothing", "races.imports_overlap"}},
 		{"names every conflict of an import alike", importing(alike), []string{"imports.conflicts", "races.imports_overlap"}},
+		{"takes the last of those with one address", importing(lastOfAddress), []string{"imports.conflicts"}},
 		{"imports no audit events", importing(silently), []string{"imports.create_as_one_by_one", "imports.full_batch"}},
 		{"imports no credentials", importing(without), []string{"imports.create_as_one_by_one", "imports.without_hash", "imports.full_batch", "credentials.count_settings"}},
 		{"imports empty hashes", importing(hollow), []string{"imports.without_hash", "credentials.count_settings"}},
@@ -88,6 +89,18 @@ func withoutTaken(ctx context.Context, tx ports.Tx, batch []domain.ImportedAccou
 		}
 	}
 	return nil
+}
+
+func lastOfAddress(ctx context.Context, tx ports.Tx, batch []domain.ImportedAccount) error {
+	var kept []domain.ImportedAccount
+	for n, imported := range batch {
+		if !slices.ContainsFunc(batch[n+1:], func(later domain.ImportedAccount) bool {
+			return later.Account.Email.Canonical == imported.Account.Email.Canonical
+		}) {
+			kept = append(kept, imported)
+		}
+	}
+	return tx.Imports().Create(ctx, kept)
 }
 
 func alike(ctx context.Context, tx ports.Tx, batch []domain.ImportedAccount) error {

@@ -18,6 +18,11 @@ func outboxCases() []Case {
 			outboxEnqueueThenClaim,
 		},
 		{
+			"outbox.enqueue_is_pending", true,
+			"A message is enqueued as pending and not settled, whatever state it is given with: it is claimed once it is due, settled like any other, and not purged before that.",
+			outboxEnqueueIsPending,
+		},
+		{
 			"outbox.id_is_unique", true,
 			"Enqueuing a message whose ID is taken is a conflict of id and leaves the first.",
 			outboxIDIsUnique,
@@ -119,6 +124,29 @@ func outboxEnqueueThenClaim(s *subject) {
 	want.Attempt, want.DueAt = 1, now.Add(time.Minute)
 	bare.Attempt, bare.DueAt = 1, now.Add(time.Minute)
 	equal(s, "the claimed messages", claimed, []domain.Message{want, bare})
+}
+
+func outboxEnqueueIsPending(s *subject) {
+	var want []domain.Message
+	for n, state := range []domain.MessageState{domain.MessageSent, domain.MessageAbandoned, domain.MessagePending, "", "foreign"} {
+		given := fake.Message(n, func(m *domain.Message) { m.State, m.SettledAt = state, fake.Epoch().Add(-day) })
+		s.enqueue(given)
+		given.State, given.SettledAt = domain.MessagePending, time.Time{}
+		given.Attempt, given.DueAt = 1, fake.Epoch().Add(time.Minute)
+		want = append(want, given)
+	}
+	purge := func() int {
+		return write(s, func(ctx context.Context, tx ports.Tx) (int, error) {
+			return tx.Outbox().Purge(ctx, fake.Epoch().Add(day), 10)
+		})
+	}
+	equal(s, "the number of messages purged before they were sent", purge(), 0)
+	equal(s, "the claimed messages", s.claim(fake.Epoch(), 10), want)
+	for _, m := range want {
+		s.update(settle(m.ID, m.Attempt)["Sent"])
+	}
+	equal(s, "the number of messages claimed after they were sent", len(s.claim(fake.Epoch().Add(day), 10)), 0)
+	equal(s, "the number of messages purged after they were sent", purge(), len(want))
 }
 
 func outboxIDIsUnique(s *subject) {

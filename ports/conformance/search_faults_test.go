@@ -80,6 +80,6 @@ func endlessly(ctx context.Context, accounts ports.Accounts, search domain.Accou
 }
 
 func emptied(ctx context.Context, accounts ports.Accounts, search domain.AccountSearch, page domain.PageRequest) (domain.Page[domain.Account], error) {
-	search.Prefix = strings.Trim(search.Prefix, "\x00\xff")
+	search.Prefix = strings.Trim(search.Prefix, "\x00\uFFFD") // U+FFFD stands for bytes that are no UTF-8
 	return accounts.Search(ctx, search, page)
 }

@@ -33,6 +33,11 @@ func sessionCases() []Case {
 			sessionListActive,
 		},
 		{
+			"sessions.list_active_last", true,
+			"ListActive of an account that has exactly one session more than it is to leave out, none ended or expired, returns that one, the oldest.",
+			sessionListActiveLast,
+		},
+		{
 			"sessions.advance", true,
 			"Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt, and no other field.",
 			sessionAdvance,
@@ -138,6 +143,28 @@ func sessionListActive(s *subject) {
 		return tx.Sessions().ListActive(ctx, fake.Account(3).ID, now, 0, domain.PageRequest{Limit: 10})
 	})
 	equal(s, "the number of sessions of nobody", len(none.Items), 0)
+}
+
+// sessionListActiveLast is what a login asks at the maximum of sessions.
+func sessionListActiveLast(s *subject) {
+	const most = 4
+	for skip := range most {
+		account := fake.Account(skip)
+		s.given(account)
+		var sessions []domain.Session // newest first
+		for n := range skip + 1 {
+			at := fake.Epoch().Add(-time.Duration(n) * time.Minute)
+			sessions = append(sessions, fake.Session(skip*most+n, account, func(v *domain.Session) { v.CreatedAt = at }))
+		}
+		s.givenSessions(sessions...)
+		for _, limit := range []int{1, 10} {
+			page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
+				return tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), skip, domain.PageRequest{Limit: limit})
+			})
+			equal(s, "the active sessions but the newest "+strconv.Itoa(skip), page.Items, sessions[skip:])
+			equal(s, "whether there is more", page.Next != nil, false)
+		}
+	}
 }
 
 func sessionAdvance(s *subject) {

@@ -22,7 +22,7 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 	if s.data.messages.has(m.ID) {
 		return ports.Conflict("id")
 	}
-	m.State = domain.MessagePending
+	m.State, m.SettledAt = domain.MessagePending, time.Time{}
 	s.write(m)
 	return nil
 }

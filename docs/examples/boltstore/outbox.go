@@ -17,7 +17,7 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 	if err := s.writing(ctx); err != nil {
 		return err
 	}
-	m.State = domain.MessagePending
+	m.State, m.SettledAt = domain.MessagePending, time.Time{}
 	return s.schema.messages.insert(s.tx, m)
 }
 
