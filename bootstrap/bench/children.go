@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+
+	"authserve/bootstrap/harness"
 )
 
 // The hidden commands: what this program does in processes of its own.
@@ -40,7 +42,7 @@ func child(ctx context.Context, command string, args []string) error {
 	case commandRaw:
 		return answer(ctx, hashRaw)
 	default:
-		return fmt.Errorf("unknown command %q: none, storm or engines", command)
+		return fmt.Errorf("unknown command %q: none, storm, engines or db", command)
 	}
 }
 
@@ -86,7 +88,7 @@ func ask[R any](ctx context.Context, command string, spec any) (R, error) {
 	return result, nil
 }
 
-// self is this very program with a hidden command. It ends with ctx.
+// self is this very program with a hidden command. It ends with ctx, and with this process.
 func self(ctx context.Context, command string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -98,6 +100,6 @@ func self(ctx context.Context, command string) (*exec.Cmd, error) {
 		// and to who measures it, and not to the hashes.
 		cmd = exec.CommandContext(ctx, "nice", "-n", "5", path, command) //nolint:gosec // as above
 	}
-	cmd.Stderr = os.Stderr
+	cmd.Stderr, cmd.SysProcAttr = os.Stderr, harness.ChildAttributes()
 	return cmd, nil
 }

@@ -50,6 +50,8 @@ func run(ctx context.Context, args []string) error {
 		return withBinary(ctx, args, settings{rounds: 3, period: 3 * time.Second}, measure)
 	case "storm":
 		return withBinary(ctx, args, settings{rounds: 3, period: 6 * time.Second}, storm)
+	case "db":
+		return growth(ctx, args)
 	case "engines":
 		return withBinary(ctx, args, settings{rounds: 3, period: 4 * time.Second}, engines)
 	default:
@@ -70,6 +72,7 @@ func withBinary(ctx context.Context, args []string, s settings, measure func(ctx
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	harness.EndWithParent()
 	dir, err := os.MkdirTemp("", "authserve-bench-")
 	if err != nil {
 		return err
@@ -100,7 +103,10 @@ func measure(ctx context.Context, s settings, binary string) error {
 	if err := measureStarts(ctx, s, binary); err != nil {
 		return err
 	}
-	if err := measureCalls(ctx, s, binary); err != nil {
+	if err := measureCalls(ctx, s, binary, embedded); err != nil {
+		return err
+	}
+	if err := measureOnPostgres(ctx, s, binary); err != nil {
 		return err
 	}
 	return constantCost(ctx, s, binary)

@@ -76,9 +76,10 @@ func (s accounts) Search(ctx context.Context, search domain.AccountSearch, req d
 	if search.Order == domain.AccountsByUsername {
 		column = account.FieldUsernameCanonical
 	}
+	// One lower bound: of two SQLite would begin at one of them and read on to the other.
 	within := []*sql.Predicate{sql.GTE(column, search.Prefix)}
-	if req.After != nil {
-		within = append(within, sql.GT(column, req.After.Text))
+	if req.After != nil && req.After.Text >= search.Prefix {
+		within[0] = sql.GT(column, req.After.Text)
 	}
 	if end := afterPrefix(search.Prefix); end != "" {
 		within = append(within, sql.LT(column, end))

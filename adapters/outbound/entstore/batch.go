@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
+
+	"authserve/ports"
 )
 
 // mostTurns bounds how many transactions share one commit, and with it how long the
@@ -25,7 +27,8 @@ const mostTurns = 32
 // which SQLite rolls back everything (a write that is interrupted, a full disk), those
 // before it in the batch run again, as Update may.
 type batches struct {
-	turns turns
+	intact func() error // fails where what is committed now would be lost
+	turns  turns
 	// What follows belongs to whoever has the connection.
 	open    *batch // nil: SQLite's transaction has not begun
 	patient bool   // the end that comes now leaves the batch open
@@ -33,6 +36,7 @@ type batches struct {
 
 // batch is one transaction of SQLite.
 type batch struct {
+	conn    batchConn
 	turns   int           // savepoints, and what came before the first
 	members int           // those that count on its commit
 	ended   chan struct{} // closed when it is committed or rolled back
@@ -67,12 +71,15 @@ var _ driver.ConnBeginTx = batchConn{}
 
 // BeginTx implements driver.ConnBeginTx: it joins the open batch, or opens one.
 func (c batchConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if c.batches.open != nil && c.AutoCommit() { // a savepoint would begin a transaction of its own
+		_ = c.lost()
+	}
 	open := c.batches.open
 	if open == nil {
 		if _, err := c.SQLiteConn.BeginTx(ctx, opts); err != nil {
 			return nil, err
 		}
-		c.batches.open = &batch{turns: 1, ended: make(chan struct{})}
+		c.batches.open = &batch{conn: c, turns: 1, ended: make(chan struct{})}
 		return batchTx{c}, nil
 	}
 	open.turns++
@@ -93,6 +100,18 @@ func (c batchConn) Close() error {
 func (c batchConn) exec(statement string) error {
 	_, err := c.ExecContext(context.Background(), statement, nil)
 	return err
+}
+
+// commit ends the batch with all that its members wrote.
+func (c batchConn) commit() error {
+	if c.AutoCommit() {
+		return c.lost()
+	}
+	if err := c.batches.intact(); err != nil {
+		err = ports.ErrUnusable.Wrap(err)
+		return errors.Join(err, c.end("ROLLBACK", err))
+	}
+	return c.end("COMMIT", nil)
 }
 
 // end ends SQLite's transaction and tells the members. Errors: of the statement.
@@ -126,7 +145,7 @@ func (t batchTx) Commit() error {
 	if patient {
 		return nil
 	}
-	return t.end("COMMIT", nil)
+	return t.commit()
 }
 
 // Rollback implements driver.Tx.
@@ -144,7 +163,7 @@ func (t batchTx) Rollback() error {
 	if patient {
 		return nil
 	}
-	return t.end("COMMIT", nil)
+	return t.commit()
 }
 
 func (t batchTx) patience() bool {
@@ -154,9 +173,9 @@ func (t batchTx) patience() bool {
 }
 
 // lost tells the members that SQLite has rolled back by itself.
-func (t batchTx) lost() error {
-	open := t.batches.open
-	t.batches.open = nil
+func (c batchConn) lost() error {
+	open := c.batches.open
+	c.batches.open = nil
 	open.err = errBatchLost
 	close(open.ended)
 	return errBatchLost

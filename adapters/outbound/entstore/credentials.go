@@ -2,6 +2,8 @@ package entstore
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"authserve/core/domain"
 	"authserve/ent"
@@ -65,9 +67,9 @@ func (s credentials) Replace(ctx context.Context, c domain.Credential, from int6
 func (s credentials) CountSettings(ctx context.Context) ([]domain.SettingsCount, error) {
 	var counts []domain.SettingsCount
 	err := s.client().Credential.Query().
-		Order(credential.BySettings()).
 		GroupBy(credential.FieldSettings).
 		Aggregate(ent.As(ent.Count(), "count")).
 		Scan(ctx, &counts)
+	slices.SortFunc(counts, func(a, b domain.SettingsCount) int { return strings.Compare(a.Settings, b.Settings) }) // databases sort by their locales
 	return counts, s.fault(ctx, err)
 }

@@ -1,23 +1,30 @@
-// Package entstore implements ports.Store with Ent over SQLite.
+// Package entstore implements ports.Store with Ent over SQLite, PostgreSQL, MySQL and
+// MariaDB.
 //
 // # The two doors
 //
-// SQLite has one writer at a time. Update runs on a pool of one connection and
+// View runs on a pool of read-only connections, where each transaction reads one
+// snapshot; Update on a pool of those that write, READ COMMITTED. A write that lost
+// against another one runs again.
+//
+// SQLite has one writer at a time. There Update runs on a pool of one connection and
 // begins with BEGIN IMMEDIATE, so writers of this process queue in Go, fairly and
 // under their contexts, instead of colliding inside the database. Those that wait
-// share one commit, see batch.go. View runs on a
-// pool of read-only connections; with the write-ahead log each reads one snapshot
-// and neither waits for the writer nor delays it.
+// share one commit, see batch.go. With the write-ahead log readers neither wait for
+// the writer nor delay it.
 //
 // # Where things are
 //
-// store.go opens and closes, tx.go has the doors, each noun has a file that turns
-// rows into domain values, errors.go turns foreign errors into those of ports,
-// sqlite.go knows the data source names, sqltrace.go adds spans and metrics,
-// snapshot.go copies the database and puts a copy back, and migrate.go applies the files of ent/migrate/sqlite.
+// store.go opens and closes, tx.go has the doors and writing.go the transaction behind
+// Update, each noun has a file that turns rows into domain values, errors.go turns
+// foreign errors into those of ports, and sqltrace.go adds spans and metrics. engine.go
+// says what differs between databases, for sqlite.go, postgres.go and mysql.go, of which
+// the latter two share server.go. migrate*.go applies the files of ent/migrate,
+// snapshot*.go copies an SQLite database and puts a copy back, and transfer*.go moves
+// all rows from one database to another.
 //
 // # Durability
 //
-// With Synchronous FULL, the default, a commit that was acknowledged survives
-// power loss. With NORMAL it survives the death of the process only.
+// SQLite: with Synchronous FULL, the default, a commit that was acknowledged survives
+// power loss; with NORMAL it survives the death of the process only.
 package entstore

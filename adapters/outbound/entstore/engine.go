@@ -18,9 +18,6 @@ type engine interface {
 	open(ctx context.Context, t telemetry) (p pools, err error)
 	// check is part of the probe of the database.
 	check(ctx context.Context, db *sql.DB) error
-	// intact fails when what was opened is no longer what the next start would open, so
-	// that a commit now would be lost.
-	intact() error
 	// fault says what an error of the driver means; ok is false for any other.
 	fault(err error) (f fault, ok bool)
 	// again says whether a transaction that lost against another one runs once more
@@ -56,28 +53,4 @@ const (
 type fault struct {
 	kind faultKind
 	key  string // of a uniqueFault: the constraint, or table.column on SQLite; empty: the primary key
-}
-
-const (
-	mostAttempts = 12
-	firstPause   = 2 * time.Millisecond
-	longestPause = 100 * time.Millisecond
-	// connectTimeout bounds connecting, the login included, also where the context has
-	// no end.
-	connectTimeout = 5 * time.Second
-	connectionAge  = 30 * time.Minute // so that a database behind a name is found again when it moved
-	idleAge        = 5 * time.Minute
-)
-
-// backOff is engine.again of the databases that run writers beside each other.
-func backOff(n int) (pause time.Duration, ok bool) {
-	return min(firstPause<<(n-1), longestPause), n < mostAttempts
-}
-
-// limit bounds a pool.
-func limit(db *sql.DB, most int) {
-	db.SetMaxOpenConns(most)
-	db.SetMaxIdleConns(most)
-	db.SetConnMaxLifetime(connectionAge)
-	db.SetConnMaxIdleTime(idleAge)
 }

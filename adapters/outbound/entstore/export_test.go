@@ -32,3 +32,6 @@ func (s *Store) TakeTurn(ctx context.Context) error {
 
 // NextTurn see TakeTurn.
 func (s *Store) NextTurn() chan struct{} { return s.pools.batches.turns.next() }
+
+// AfterPrefix lets tests see where a search for a prefix ends.
+var AfterPrefix = afterPrefix

@@ -21,6 +21,7 @@ import (
 // A failing method may have applied earlier steps. On SQLite and PostgreSQL each step
 // is one transaction. On MySQL, which has none for a schema, each step is one
 // statement, and one that was done without being recorded is recognised; see stepwise.
+// A step that the database refuses for its content fails with ErrUnusable inside.
 // Every method but Examine fails with ErrSchemaNewer when a newer program has migrated
 // the database, and before anything else when the migrations of this program are not
 // those of their checksums.
@@ -39,8 +40,13 @@ type migrations struct {
 	lock func(ctx context.Context, db *sql.DB) (unlock func() error, err error)
 	// holder says who has the lock; empty: nobody. It does not wait.
 	holder func(ctx context.Context, db *sql.DB) (string, error)
+	// waiting is told after a while without the lock who has it; nil: nobody is told.
+	waiting func(holder string)
 	// absent reports that there is no database yet; nil: there always is.
 	absent func() (bool, error)
+	// refused reports that the server refuses a statement for what it says or for the rows
+	// that are there, so that to run it again ends alike.
+	refused func(err error) bool
 	// after holds the database against what the step may have broken; nil: nothing.
 	after func(ctx context.Context, db *sql.DB) error
 	// stepwise is for databases on which a step is no transaction; otherwise nil.
@@ -56,6 +62,9 @@ func NewMigrator(cfg Config) (*Migrator, error) {
 	}
 	return &Migrator{engine: e}, nil
 }
+
+// String says which database it is, without a password.
+func (m *Migrator) String() string { return m.engine.String() }
 
 // Up implements ports.Migrator.
 func (m *Migrator) Up(ctx context.Context) ([]ports.Migration, error) {
@@ -80,12 +89,22 @@ func (m *Migrator) Up(ctx context.Context) ([]ports.Migration, error) {
 // Down implements ports.Migrator. A step upwards that was interrupted is finished
 // first, and is then the newest.
 func (m *Migrator) Down(ctx context.Context) ([]ports.Migration, error) {
+	return m.down(ctx, (*runner).refuseLoss)
+}
+
+// DownWithData is Down without ErrHoldsData: rows go with their tables.
+func (m *Migrator) DownWithData(ctx context.Context) ([]ports.Migration, error) {
+	return m.down(ctx, func(*runner, context.Context, ports.Migration) error { return nil })
+}
+
+// down reverts the newest step unless refuse fails.
+func (m *Migrator) down(ctx context.Context, refuse func(*runner, context.Context, ports.Migration) error) ([]ports.Migration, error) {
 	var reverted []ports.Migration
 	err := m.locked(ctx, func(r *runner) error {
 		if _, err := r.resume(ctx); err != nil {
 			return err
 		}
-		step, err := r.down(ctx)
+		step, err := r.down(ctx, refuse)
 		if step != nil {
 			reverted = append(reverted, *step)
 		}
@@ -94,8 +113,9 @@ func (m *Migrator) Down(ctx context.Context) ([]ports.Migration, error) {
 	return reverted, err
 }
 
-// Status implements ports.Migrator. Where there is no database it makes none. A step
-// whose reverting was interrupted is pending.
+// Status implements ports.Migrator. It makes nothing, no database where there is none
+// and no table, so whoever may read can ask it. A step whose reverting was interrupted
+// is pending.
 func (m *Migrator) Status(ctx context.Context) ([]ports.Migration, error) {
 	plan := m.engine.migrations()
 	if plan.absent != nil {
@@ -104,14 +124,20 @@ func (m *Migrator) Status(ctx context.Context) ([]ports.Migration, error) {
 		}
 	}
 	var all []ports.Migration
-	err := m.locked(ctx, func(r *runner) (err error) {
+	err := m.alone(ctx, func(r *runner) (err error) {
+		if recorded, err := r.look(ctx); err != nil {
+			return err
+		} else if !recorded {
+			all, err = pending(plan.files)
+			return err
+		}
 		all, err = r.status(ctx)
 		return err
 	})
 	return all, err
 }
 
-// Plan implements ports.Migrator. Where there is no database it makes none.
+// Plan implements ports.Migrator. It makes nothing, as Status.
 func (m *Migrator) Plan(ctx context.Context) ([]ports.PlannedMigration, error) {
 	all, err := m.Status(ctx)
 	if err != nil {
@@ -123,7 +149,7 @@ func (m *Migrator) Plan(ctx context.Context) ([]ports.PlannedMigration, error) {
 		if !step.AppliedAt.IsZero() {
 			continue
 		}
-		text, err := planText(files, step.Version)
+		text, _, err := stepTexts(files, step.Version)
 		if err != nil {
 			return nil, err
 		}
@@ -132,15 +158,25 @@ func (m *Migrator) Plan(ctx context.Context) ([]ports.PlannedMigration, error) {
 	return planned, nil
 }
 
-// locked runs fn while no other process migrates.
-func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) (err error) {
+// locked runs fn while no other process migrates, where the tables of migrations are.
+func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) error {
+	return m.alone(ctx, func(r *runner) error {
+		if err := r.prepare(ctx); err != nil {
+			return err
+		}
+		return fn(r)
+	})
+}
+
+// alone runs fn while no other process migrates.
+func (m *Migrator) alone(ctx context.Context, fn func(*runner) error) (err error) {
 	plan := m.engine.migrations()
 	if err := checksum.Verify(plan.files); err != nil {
 		return err
 	}
 	db := plan.open()
 	defer func() { err = errors.Join(err, db.Close()) }()
-	unlock, err := plan.lock(ctx, db)
+	unlock, err := plan.take(ctx, db)
 	if err != nil {
 		return m.unavailable(err)
 	}
@@ -153,9 +189,6 @@ func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) (err erro
 		f, _ := m.engine.fault(err)
 		return f.kind == transientFault
 	}
-	if err := r.prepare(ctx); err != nil {
-		return m.unavailable(err)
-	}
 	if err := fn(r); err != nil {
 		return m.unavailable(err)
 	}
@@ -167,7 +200,7 @@ func (m *Migrator) locked(ctx context.Context, fn func(*runner) error) (err erro
 
 // unavailable says which database it is about.
 func (m *Migrator) unavailable(err error) error {
-	if errors.Is(err, ErrSchemaNewer) {
+	if errors.Is(err, ErrSchemaNewer) || errors.Is(err, ports.ErrHoldsData) {
 		return err
 	}
 	return unavailable(m.engine, fmt.Errorf("%s: %w", m.engine, err))
@@ -210,20 +243,20 @@ const (
 	markDown = "-- +goose Down\n"
 )
 
-// planText is what a step does, as its file says it.
-func planText(files fs.FS, version int64) (string, error) {
+// stepTexts are what a step does upwards and downwards, as its file says it.
+func stepTexts(files fs.FS, version int64) (up, down string, err error) {
 	names, err := fs.Glob(files, fmt.Sprintf("%d_*.sql", version))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if len(names) != 1 {
-		return "", fmt.Errorf("migration %d has %d files, want one", version, len(names))
+		return "", "", fmt.Errorf("migration %d has %d files, want one", version, len(names))
 	}
 	content, err := fs.ReadFile(files, names[0])
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	_, text, _ := strings.Cut(string(content), markUp)
-	text, _, _ = strings.Cut(text, markDown)
-	return strings.TrimSpace(text) + "\n", nil
+	up, down, _ = strings.Cut(text, markDown)
+	return strings.TrimSpace(up) + "\n", down, nil
 }

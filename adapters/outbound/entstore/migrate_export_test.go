@@ -74,3 +74,9 @@ func (m *Migrator) HoldLock(ctx context.Context) (unlock func() error, err error
 	}
 	return func() error { defer func() { _ = db.Close() }(); return release() }, nil
 }
+
+// Refuses reports that err is taken for the content of a step.
+func (m *Migrator) Refuses(err error) bool { return m.engine.migrations().refused(err) }
+
+// Dropped are the tables that are gone once a step is reverted.
+var Dropped = dropped

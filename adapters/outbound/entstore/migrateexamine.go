@@ -154,13 +154,14 @@ func versions(ctx context.Context, db *sql.DB) ([]int64, error) {
 }
 
 // drift are the statements that would make the schema what ent/schema says.
-func drift(ctx context.Context, dialect string, db *sql.DB) (string, error) {
+func drift(ctx context.Context, dialect string, db *sql.DB, options ...schema.MigrateOption) (string, error) {
 	tables, err := schema.CopyTables(migrate.Tables) // Ent changes them while it works
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
 	drv := &schema.WriteDriver{Writer: &out, Driver: entsql.OpenDB(dialect, db)}
-	err = migrate.Create(ctx, migrate.NewSchema(drv), tables, schema.WithDropColumn(true), schema.WithDropIndex(true))
+	options = append([]schema.MigrateOption{schema.WithDropColumn(true), schema.WithDropIndex(true)}, options...)
+	err = migrate.Create(ctx, migrate.NewSchema(drv), tables, options...)
 	return out.String(), err
 }

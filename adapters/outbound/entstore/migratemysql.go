@@ -25,10 +25,12 @@ func (e mysqlEngine) migrations() migrations {
 			db.SetMaxOpenConns(1)
 			return db
 		},
-		look:   func() *sql.DB { return sql.OpenDB(e.connector(e.statementTimeout, "REPEATABLE-READ", true)) },
-		tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
-		lock:   lockMySQL,
-		holder: mysqlHolder,
+		look:    func() *sql.DB { return sql.OpenDB(e.connector(e.statementTimeout, "REPEATABLE-READ", true)) },
+		tables:  "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()",
+		lock:    lockMySQL,
+		holder:  mysqlHolder,
+		waiting: e.waiting,
+		refused: refusedByMySQL,
 		stepwise: &stepwise{
 			held: heldMySQL, schema: mysqlSchema, answered: answered, done: isDone,
 		},
@@ -66,6 +68,49 @@ func isDone(err error) bool {
 		return true
 	case mysqlCannotCreate:
 		return strings.Contains(f.Message, mariaDuplicateInside)
+	default:
+		return false
+	}
+}
+
+// What the server refuses for its content, of the errors whose SQLSTATE does not tell,
+// and what it refuses for its load under one that does.
+const (
+	mysqlDataTruncated       = 1265
+	mysqlCannotAddForeignKey = 1215
+	mysqlNoDefault           = 1364
+	mysqlIncorrectValue      = 1366
+	mysqlColumnOfForeignKey  = 1832
+	mysqlColumnReferenced    = 1833
+	mysqlForeignKeyTypes     = 3780
+	mysqlCheckViolated       = 3819
+	mariaMalformedKeyInside  = "errno: 150"
+
+	mysqlTooManyOfUser     = 1203
+	mysqlResourceOfUser    = 1226
+	mysqlTooManyStatements = 1461
+)
+
+// refusedByMySQL goes by the class of the SQLSTATE (cardinality, data, constraints,
+// syntax and names and rights, features, check option, SIGNAL), which stands for
+// nothing in many errors of the engine.
+func refusedByMySQL(err error) bool {
+	var f *mysql.MySQLError
+	if !errors.As(err, &f) {
+		return false
+	}
+	switch f.Number {
+	case mysqlTooManyOfUser, mysqlResourceOfUser, mysqlTooManyStatements:
+		return false
+	case mysqlDataTruncated, mysqlCannotAddForeignKey, mysqlNoDefault, mysqlIncorrectValue, mysqlColumnOfForeignKey,
+		mysqlColumnReferenced, mysqlForeignKeyTypes, mysqlCheckViolated, mysqlDuplicateFKeyName, mysqlDuplicateCheck:
+		return true
+	case mysqlCannotCreate:
+		return strings.Contains(f.Message, mariaMalformedKeyInside) || strings.Contains(f.Message, mariaDuplicateInside)
+	}
+	switch string(f.SQLState[:2]) {
+	case "0A", "21", "22", "23", "42", "44", "45":
+		return true
 	default:
 		return false
 	}

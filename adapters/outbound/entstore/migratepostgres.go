@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 
 	"authserve/ent/migrate/postgres"
@@ -24,9 +25,28 @@ func (e postgresEngine) migrations() migrations {
 		look: func() *sql.DB {
 			return sql.OpenDB(e.connector(map[string]string{"default_transaction_read_only": "on"}))
 		},
-		tables: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
-		lock:   lockPostgres,
-		holder: postgresHolder,
+		// Also those that this role may not read: information_schema would hide them.
+		tables:  "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
+		lock:    lockPostgres,
+		holder:  postgresHolder,
+		waiting: e.waiting,
+		refused: refusedByPostgres,
+	}
+}
+
+// refusedByPostgres goes by the class of the condition (PostgreSQL documentation,
+// appendix A): a feature that is missing, cardinality, data, constraints, dependent
+// objects, syntax and names and rights, check option, limits of the program, RAISE.
+func refusedByPostgres(err error) bool {
+	var f *pgconn.PgError
+	if !errors.As(err, &f) || len(f.Code) < 2 {
+		return false
+	}
+	switch f.Code[:2] {
+	case "0A", "21", "22", "23", "2B", "42", "44", "54", "P0":
+		return true
+	default:
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@ package entstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,7 @@ type runner struct {
 	provider *goose.Provider
 	versions database.Store // what is recorded of the steps
 	notes    notes
+	noted    bool // there is a table of notes
 	// transient reports that a step lost against another transaction, and did nothing.
 	transient func(err error) bool
 }
@@ -44,22 +46,52 @@ func (r *runner) prepare(ctx context.Context) error {
 		return err
 	}
 	if r.plan.stepwise != nil {
-		tables, err := column(ctx, r.db, r.plan.tables)
-		if err != nil {
+		if r.noted, err = r.has(ctx, notesTable); err != nil {
 			return err
 		}
-		if !slices.Contains(tables, notesTable) { // who only looks need not be allowed to make it
+		if !r.noted { // who may not make it can start a service all the same
 			if err := r.notes.make(ctx); err != nil {
 				return err
 			}
+			r.noted = true
 		}
-		left, err := r.notes.read(ctx)
-		if err != nil {
-			return err
-		}
-		if left != nil {
-			version = max(version, left.version)
-		}
+	}
+	return r.refuseNewer(ctx, version)
+}
+
+// look is prepare for those who only look: it makes nothing. recorded is false where no
+// step was ever recorded.
+func (r *runner) look(ctx context.Context) (recorded bool, err error) {
+	if recorded, err = r.has(ctx, goose.DefaultTablename); err != nil || !recorded {
+		return false, err
+	}
+	version, err := r.versions.GetLatestVersion(ctx, r.db)
+	if errors.Is(err, database.ErrVersionNotFound) {
+		return false, nil // whoever made the table died before its first row
+	}
+	if err == nil && r.plan.stepwise != nil {
+		r.noted, err = r.has(ctx, notesTable)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, r.refuseNewer(ctx, version)
+}
+
+func (r *runner) has(ctx context.Context, table string) (bool, error) {
+	tables, err := column(ctx, r.db, r.plan.tables)
+	return slices.Contains(tables, table), err
+}
+
+// refuseNewer fails where the database is at version, or on its way to a later one, and
+// this program does not know it.
+func (r *runner) refuseNewer(ctx context.Context, version int64) error {
+	left, err := r.left(ctx)
+	if err != nil {
+		return err
+	}
+	if left != nil {
+		version = max(version, left.version)
 	}
 	newest, err := newestVersion(r.plan.files)
 	if err != nil {
@@ -69,6 +101,14 @@ func (r *runner) prepare(ctx context.Context) error {
 		return ErrSchemaNewer.Wrap(fmt.Errorf("the database is at version %d, this program knows up to %d", version, newest))
 	}
 	return nil
+}
+
+// left is the note of a step that was begun; nil: there is none.
+func (r *runner) left(ctx context.Context) (*note, error) {
+	if !r.noted {
+		return nil, nil //nolint:nilnil // documented
+	}
+	return r.notes.read(ctx)
 }
 
 // repairVersions gives the table of versions its first row. A process that dies
@@ -84,23 +124,26 @@ func (r *runner) repairVersions(ctx context.Context, cause error) (int64, error)
 	return r.provider.GetDBVersion(ctx)
 }
 
+// status asks for each step as goose does, but makes no table.
 func (r *runner) status(ctx context.Context) ([]ports.Migration, error) {
-	rows, err := r.provider.Status(ctx)
+	all, err := pending(r.plan.files)
 	if err != nil {
 		return nil, err
 	}
-	var left *note
-	if r.plan.stepwise != nil {
-		if left, err = r.notes.read(ctx); err != nil {
-			return nil, err
-		}
+	left, err := r.left(ctx)
+	if err != nil {
+		return nil, err
 	}
-	all := make([]ports.Migration, len(rows))
-	for i, row := range rows {
-		all[i] = step(row.Source.Version, row.Source.Path)
-		reverting := left != nil && !left.up && left.version == row.Source.Version
-		if row.State == goose.StateApplied && !reverting {
-			all[i].AppliedAt = domain.Instant(row.AppliedAt)
+	for i, step := range all {
+		if left != nil && !left.up && left.version == step.Version {
+			continue
+		}
+		row, err := r.versions.GetMigration(ctx, r.db, step.Version)
+		switch {
+		case err == nil:
+			all[i].AppliedAt = domain.Instant(row.Timestamp)
+		case !errors.Is(err, database.ErrVersionNotFound):
+			return nil, err
 		}
 	}
 	return all, nil
@@ -136,14 +179,18 @@ func (r *runner) apply(ctx context.Context, step ports.Migration) (*ports.Migrat
 	return &step, nil
 }
 
-// down reverts the newest applied step and returns it; nil: there is none.
-func (r *runner) down(ctx context.Context) (*ports.Migration, error) {
+// down reverts the newest applied step, unless refuse fails, and returns it; nil: there
+// is none.
+func (r *runner) down(ctx context.Context, refuse func(*runner, context.Context, ports.Migration) error) (*ports.Migration, error) {
 	all, err := r.status(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		if !all[i].AppliedAt.IsZero() {
+			if err := refuse(r, ctx, all[i]); err != nil {
+				return nil, err
+			}
 			return r.revert(ctx, all[i])
 		}
 	}
@@ -161,11 +208,17 @@ func (r *runner) revert(ctx context.Context, step ports.Migration) (*ports.Migra
 // On SQLite each attempt waits as long as Config.BusyTimeout; its lock is not fair.
 const attempts = 12
 
-// run moves one step.
+// run moves one step. What the database refuses for its content is ErrUnusable: a start
+// that tried again would do so for ever.
 func (r *runner) run(ctx context.Context, version int64, up bool) error {
 	for n := 1; ; n++ {
 		err := r.runOnce(ctx, version, up)
-		if err == nil || n == attempts || ctx.Err() != nil || !r.transient(err) {
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return err
+		case r.plan.refused(err):
+			return ports.ErrUnusable.Wrap(err)
+		case n == attempts, !r.transient(err):
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 
 	sqlitefiles "authserve/ent/migrate/sqlite"
@@ -37,7 +38,8 @@ func (s sqlite) migrations() migrations {
 			// log at once would get in each other's way.
 			return lockFile(ctx, s.lockFile())
 		},
-		holder: func(context.Context, *sql.DB) (string, error) { return fileHolder(s.lockFile()) },
+		holder:  func(context.Context, *sql.DB) (string, error) { return fileHolder(s.lockFile()) },
+		waiting: s.waiting,
 		absent: func() (bool, error) {
 			_, err := os.Stat(s.file)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -45,7 +47,23 @@ func (s sqlite) migrations() migrations {
 			}
 			return false, err
 		},
-		after: checkForeignKeys,
+		refused: refusedBySQLite,
+		after:   checkForeignKeys,
+	}
+}
+
+// refusedBySQLite goes by the primary result codes (https://sqlite.org/rescode.html):
+// SQLITE_ERROR is bad SQL and names that are there or are not.
+func refusedBySQLite(err error) bool {
+	var f sqlite3.Error
+	if !errors.As(err, &f) {
+		return false
+	}
+	switch f.Code {
+	case sqlite3.ErrError, sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrTooBig, sqlite3.ErrRange:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -2,7 +2,6 @@ package entstore
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -18,15 +17,14 @@ import (
 
 // mysqlEngine is the engine of MySQL 8 and MariaDB.
 type mysqlEngine struct {
-	config           *mysql.Config
-	limits           limits
-	statementTimeout time.Duration
+	server
+	config *mysql.Config
 }
 
 var _ engine = mysqlEngine{}
 
 func newMySQL(cfg Config) (mysqlEngine, error) {
-	l, err := newLimits(cfg)
+	s, err := newServer(cfg)
 	if err != nil {
 		return mysqlEngine{}, err
 	}
@@ -34,7 +32,7 @@ func newMySQL(cfg Config) (mysqlEngine, error) {
 	if err != nil {
 		return mysqlEngine{}, err
 	}
-	return mysqlEngine{config: config, limits: l, statementTimeout: statementTimeout(cfg)}, nil
+	return mysqlEngine{server: s, config: config}, nil
 }
 
 const mysqlPort = "3306"
@@ -76,23 +74,16 @@ func (e mysqlEngine) String() string {
 }
 
 func (e mysqlEngine) open(_ context.Context, t telemetry) (pools, error) {
-	p := pools{
-		writer: t.open(e.connector(e.statementTimeout, "READ-COMMITTED", false), "writer"),
-		reader: t.open(e.connector(e.statementTimeout, "REPEATABLE-READ", true), "reader"),
-	}
-	limit(p.writer, e.limits.writers)
-	limit(p.reader, e.limits.readers)
-	return p, nil
+	return e.pools(t,
+		e.connector(e.statementTimeout, "READ-COMMITTED", false),
+		e.connector(e.statementTimeout, "REPEATABLE-READ", true),
+	), nil
 }
 
 // connector connects with the settings as defaults of each session.
 func (e mysqlEngine) connector(timeout time.Duration, isolation string, readOnly bool) driver.Connector {
 	return &mysqlConnector{config: e.config, timeout: timeout, isolation: isolation, readOnly: readOnly}
 }
-
-func (mysqlEngine) intact() error { return nil }
-
-func (mysqlEngine) check(ctx context.Context, db *sql.DB) error { return ping(ctx, db) }
 
 // The errors that are told apart (MySQL error message reference; MariaDB error codes).
 const (
@@ -110,6 +101,7 @@ const (
 	mysqlColumnAccessDenied     = 1143
 	mysqlSpecificAccessDenied   = 1227
 	mysqlAccessDeniedNoPassword = 1698
+	mysqlTLSRequired            = 3159 // by the server: require_secure_transport
 )
 
 // duplicateKey finds the key in `Duplicate entry 'x' for key 'accounts.key'`; MariaDB
@@ -132,12 +124,11 @@ func (mysqlEngine) fault(err error) (fault, bool) {
 	case mysqlDeadlock, mysqlLockWaitTimeout, mariaChangedSinceRead:
 		return fault{kind: transientFault}, true
 	case mysqlAccessDenied, mysqlAccessDeniedNoPassword, mysqlDatabaseAccessDenied, mysqlTableAccessDenied, mysqlColumnAccessDenied,
-		mysqlSpecificAccessDenied, mysqlUnknownDatabase, mysqlHostNotPrivileged:
+		mysqlSpecificAccessDenied, mysqlUnknownDatabase, mysqlHostNotPrivileged, mysqlTLSRequired:
 		return fault{kind: unusableFault}, true
 	default:
 		return fault{}, true
 	}
 }
 
-func (mysqlEngine) again(n int) (time.Duration, bool) { return backOff(n) }
-func (mysqlEngine) poisons() bool                     { return false }
+func (mysqlEngine) poisons() bool { return false }

@@ -6,12 +6,15 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"authserve/ports"
 )
 
 // mysqlConnector learns with the first connection whether the server is MySQL or
@@ -34,17 +37,30 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	defer cancel()
 	ready, err := c.learnt(ctx)
 	if err != nil {
-		return nil, err
+		return nil, explainMySQL(err)
 	}
 	conn, err := ready.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, explainMySQL(err)
 	}
 	whole, ok := conn.(mysqlDriverConn)
 	if !ok {
 		return nil, fmt.Errorf("a connection of the driver, %T, lacks a method", conn)
 	}
 	return mysqlConn{whole}, nil
+}
+
+// explainMySQL names what the driver leaves to guess. A server of PostgreSQL waits for
+// its client to speak first, as this one does: nothing tells it from a server that hangs.
+func explainMySQL(err error) error {
+	switch {
+	case errors.Is(err, mysql.ErrNoTLS):
+		return ports.ErrUnusable.Wrap(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %s (nor would there be from PostgreSQL, whose URLs begin with postgres://): %w", connectTimeout, err)
+	default:
+		return err
+	}
 }
 
 // Driver implements driver.Connector.
@@ -92,6 +108,7 @@ func (c *mysqlConnector) learn(ctx context.Context) (driver.Connector, error) {
 	if c.timeout > 0 {
 		config.Params["innodb_lock_wait_timeout"] = strconv.Itoa(max(1, int(c.timeout.Seconds())))
 	}
+	config.RejectReadOnly = !c.readOnly // a server that was demoted: the driver lets go of it, and the name may lead elsewhere by now
 	config.Params[isolation] = "'" + c.isolation + "'"
 	if c.readOnly {
 		config.Params[readOnly] = "1"

@@ -2,7 +2,6 @@ package entstore
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -18,15 +17,14 @@ import (
 
 // postgresEngine is the engine of PostgreSQL and of what speaks its protocol.
 type postgresEngine struct {
-	config           *pgx.ConnConfig
-	limits           limits
-	statementTimeout time.Duration
+	server
+	config *pgx.ConnConfig
 }
 
 var _ engine = postgresEngine{}
 
 func newPostgres(cfg Config) (postgresEngine, error) {
-	l, err := newLimits(cfg)
+	s, err := newServer(cfg)
 	if err != nil {
 		return postgresEngine{}, err
 	}
@@ -38,7 +36,7 @@ func newPostgres(cfg Config) (postgresEngine, error) {
 	if err != nil {
 		return postgresEngine{}, errors.New("the database URL has parameters that PostgreSQL does not know, or files that cannot be read") // as above
 	}
-	return postgresEngine{config: config, limits: l, statementTimeout: statementTimeout(cfg)}, nil
+	return postgresEngine{server: s, config: config}, nil
 }
 
 func (postgresEngine) dialect() string { return dialect.Postgres }
@@ -49,15 +47,10 @@ func (e postgresEngine) String() string {
 }
 
 func (e postgresEngine) open(_ context.Context, t telemetry) (pools, error) {
-	p := pools{
-		writer: t.open(e.connector(map[string]string{"default_transaction_isolation": "read committed"}), "writer"),
-		reader: t.open(e.connector(map[string]string{
-			"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on",
-		}), "reader"),
-	}
-	limit(p.writer, e.limits.writers)
-	limit(p.reader, e.limits.readers)
-	return p, nil
+	return e.pools(t,
+		e.connector(map[string]string{"default_transaction_isolation": "read committed"}),
+		e.connector(map[string]string{"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}),
+	), nil
 }
 
 // connector connects with the settings as defaults of each session: what a
@@ -73,7 +66,7 @@ func (e postgresEngine) connector(settings map[string]string) driver.Connector {
 	if config.ConnectTimeout == 0 { // connect_timeout in the URL sets it
 		config.ConnectTimeout = connectTimeout
 	}
-	return stdlib.GetConnector(*config)
+	return postgresConnector{Connector: stdlib.GetConnector(*config), encrypted: config.TLSConfig != nil && len(config.Fallbacks) == 0}
 }
 
 func setDefault(m map[string]string, key, value string) {
@@ -83,16 +76,6 @@ func setDefault(m map[string]string, key, value string) {
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-func (postgresEngine) check(ctx context.Context, db *sql.DB) error { return ping(ctx, db) }
-
-func (postgresEngine) intact() error { return nil }
-
-// ping asks the server, and not only the connection.
-func ping(ctx context.Context, db *sql.DB) error {
-	var one int
-	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
-}
 
 // The conditions that are told apart (PostgreSQL documentation, appendix A).
 const (
@@ -106,6 +89,8 @@ const (
 	pgUnknownDatabase       = "3D000"
 	pgUnknownSchema         = "3F000"
 	pgInsufficientPrivilege = "42501"
+	pgUnknownParameter      = "42704" // undefined_object: at the login, a setting of the URL
+	pgInvalidParameter      = "22023"
 )
 
 func (postgresEngine) fault(err error) (fault, bool) {
@@ -120,12 +105,12 @@ func (postgresEngine) fault(err error) (fault, bool) {
 		return fault{kind: referenceFault}, true
 	case pgSerialization, pgDeadlock:
 		return fault{kind: transientFault}, true
-	case pgInvalidPassword, pgInvalidAuthorization, pgUnknownDatabase, pgUnknownSchema, pgInsufficientPrivilege:
+	case pgInvalidPassword, pgInvalidAuthorization, pgUnknownDatabase, pgUnknownSchema, pgInsufficientPrivilege,
+		pgUnknownParameter, pgInvalidParameter:
 		return fault{kind: unusableFault}, true
 	default:
 		return fault{}, true
 	}
 }
 
-func (postgresEngine) again(n int) (time.Duration, bool) { return backOff(n) }
-func (postgresEngine) poisons() bool                     { return true }
+func (postgresEngine) poisons() bool { return true }

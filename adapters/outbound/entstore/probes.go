@@ -7,8 +7,10 @@ import (
 	"authserve/ports"
 )
 
-// Probes answers whether the database can be read ("database") and whether its
-// schema is the newest this program knows ("schema").
+// Probes answers whether the database can be read and holds no part of an import
+// ("database"), and whether its schema has all that this program needs ("schema"). One
+// that a newer release has migrated meanwhile serves this one as well, by the rule of
+// expanding before contracting; only a start refuses it.
 func (s *Store) Probes() []ports.Probe {
 	return []ports.Probe{probe{"database", s.checkDatabase}, probe{"schema", s.checkSchema}}
 }
@@ -30,7 +32,7 @@ func (s *Store) checkDatabase(ctx context.Context) error {
 	if err := s.engine.check(ctx, s.pools.reader); err != nil {
 		return unavailable(s.engine, err)
 	}
-	return nil
+	return s.checkImported(ctx)
 }
 
 func (s *Store) checkSchema(ctx context.Context) error {
@@ -43,7 +45,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return s.translate(ctx, err)
 	}
-	if version != newest {
+	if version < newest {
 		return ports.ErrUnavailable.Wrap(fmt.Errorf("the schema is at version %d, this program needs %d", version, newest))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 
 	"authserve/core/domain"
@@ -74,6 +75,9 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 			session.CreatedAtLTE(at), // for the index: it cannot see through the alternative
 			session.Or(session.CreatedAtLT(at), session.IDLT(string(after.ID))))
 	}
+	if s.engine.dialect() == dialect.Postgres {
+		query.Order(session.ByEndedAt(sql.OrderDesc())) // never; else it does not see the order of the index
+	}
 	rows, err := query.
 		Order(session.ByCreatedAt(sql.OrderDesc()), session.ByID(sql.OrderDesc())).
 		Offset(skip).
@@ -135,14 +139,27 @@ func (s sessions) Purge(ctx context.Context, before time.Time, limit int) (int, 
 		return 0, err
 	}
 	before = domain.Instant(before)
-	over := session.Or(session.EndedAtLT(before), session.ExpiresAtLT(before))
-	ids, err := w.Session.Query().Where(over).Limit(limit).IDs(ctx)
+	// One after the other, each by its own index: asked for both at once, PostgreSQL reads
+	// the table, and MariaDB all that is over, until there are enough.
+	ended, err := purgeSessions(ctx, w, session.EndedAtLT(before), session.ByEndedAt(), limit)
 	if err != nil {
-		return 0, s.fault(ctx, err)
+		return ended, s.fault(ctx, err)
+	}
+	expired, err := purgeSessions(ctx, w, session.ExpiresAtLT(before), session.ByExpiresAt(), limit-ended)
+	return ended + expired, s.fault(ctx, err)
+}
+
+// purgeSessions removes at most limit sessions that are over, in the order of an index.
+func purgeSessions(ctx context.Context, w *ent.Client, over predicate.Session, order session.OrderOption, limit int) (int, error) {
+	if limit <= 0 {
+		return 0, nil
+	}
+	ids, err := w.Session.Query().Where(over).Order(order).Limit(limit).IDs(ctx)
+	if err != nil || len(ids) == 0 {
+		return 0, err
 	}
 	// The condition again: below serializable isolation a row may have changed.
-	deleted, err := w.Session.Delete().Where(session.IDIn(ids...), over).Exec(ctx)
-	return deleted, s.fault(ctx, err)
+	return w.Session.Delete().Where(session.IDIn(ids...), over).Exec(ctx)
 }
 
 func sessionOf(row *ent.Session) domain.Session {

@@ -61,23 +61,45 @@ func Restore(ctx context.Context, cfg Config, path string, o RestoreOptions) (re
 	if _, err := snapshots.Verify(ctx, path); err != nil {
 		return Restored{}, err
 	}
+	named := target
+	if target.file, err = followed(named.file); err != nil {
+		return Restored{}, ErrRestoreFailed.Wrap(err)
+	}
 	// Before the work; takeAside looks again.
 	if there := filesOf(target.file); len(there) > 0 && !o.Replace {
 		return Restored{}, ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
 	}
-	restored, err = target.restore(ctx, path, o)
+	restored, err = target.restore(ctx, named.lockFile(), path, o)
+	restored.Database = named.file
 	if err == nil || errors.Is(err, ports.ErrSnapshotUnusable) || errors.Is(err, ErrDatabaseExists) || errors.Is(err, ErrDatabaseInUse) {
 		return restored, err
 	}
 	return Restored{}, ErrRestoreFailed.Wrap(ended(ctx, err))
 }
 
-func (s sqlite) restore(ctx context.Context, path string, o RestoreOptions) (restored Restored, err error) {
-	restored.Database = s.file
-	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil {
+// followed is the file behind path, which may be a link, also to a file that is not
+// there yet: SQLite's files lie beside that one, and a link is no database to replace.
+func followed(path string) (string, error) {
+	file, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	target, err := os.Readlink(path)
+	if err != nil {
+		return path, nil //nolint:nilerr // nothing is there
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	return followed(target)
+}
+
+// restore restores into the file of s. lock is the file that those lock who open it.
+func (s sqlite) restore(ctx context.Context, lock, path string, o RestoreOptions) (restored Restored, err error) {
+	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
 		return restored, err
 	}
-	unlock, err := lockFile(ctx, s.lockFile()) // nobody opens or migrates it meanwhile
+	unlock, err := lockFile(ctx, lock) // nobody opens or migrates it meanwhile
 	if err != nil {
 		return restored, err
 	}
@@ -98,6 +120,14 @@ func (s sqlite) restore(ctx context.Context, path string, o RestoreOptions) (res
 		return restored, ports.ErrSnapshotUnusable.Wrap(err)
 	}
 	if err := prepare(ctx, partial.Name(), o, &restored); err != nil {
+		return restored, err
+	}
+	if len(restored.Migrated) > 0 { // only now its schema can be told
+		if _, err := verify(ctx, partial.Name()); err != nil {
+			return restored, ports.ErrSnapshotUnusable.Wrap(err)
+		}
+	}
+	if err := s.handOver(partial, lock); err != nil {
 		return restored, err
 	}
 	if err := partial.Sync(); err != nil {
@@ -144,6 +174,30 @@ func prepare(ctx context.Context, file string, o RestoreOptions, restored *Resto
 		return t.Audit().Append(ctx, domain.NewAuditEvent(o.IDs.New(), domain.ActorFrom(ctx), domain.AuditDatabaseRestored, "", now,
 			map[string]string{"sessions_ended": strconv.Itoa(restored.SessionsEnded)}))
 	})
+}
+
+// handOver makes the copy and the lock those of the database's owner, or of its
+// directory's where there is no database: root may restore what another user serves.
+func (s sqlite) handOver(partial partialFile, lock string) error {
+	there, err := os.Stat(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		there, err = os.Stat(filepath.Dir(s.file))
+	}
+	if err != nil {
+		return err
+	}
+	mine, err := partial.Stat()
+	if err != nil {
+		return err
+	}
+	from, to := mine.Sys().(*syscall.Stat_t), there.Sys().(*syscall.Stat_t) //nolint:forcetypeassert,errcheck // what Unix has
+	if from.Uid == to.Uid || there.IsDir() && to.Uid == 0 {                 // a volume is often root's, and its files those of its user
+		return nil
+	}
+	if err := errors.Join(partial.Chown(int(to.Uid), int(to.Gid)), os.Lchown(lock, int(to.Uid), int(to.Gid))); err != nil {
+		return fmt.Errorf("%s belongs to the user %d, who could not open the copy: restore as that user: %w", there.Name(), to.Uid, err)
+	}
+	return nil
 }
 
 // replace gives the copy the name of the database, and keeps the one before.

@@ -259,6 +259,10 @@ func TestVerifyNamesTheFault(t *testing.T) {
 		"zeros inside":  {spoiled(func(b []byte) []byte { clear(b[len(b)/2 : len(b)/2+8192]); return b }), "page"},
 		"a lost row":    {edited("PRAGMA writable_schema=1; DELETE FROM accounts; INSERT INTO credentials VALUES ('x','h','s',1,'2026-01-01')"), "refers to a row of accounts"},
 		"another table": {edited("DROP TABLE goose_db_version"), "none of authserve"},
+		"a lost index":  {edited("DROP INDEX accounts_email_canonical"), "accounts_email_canonical"},
+		"a column more": {edited("ALTER TABLE accounts ADD COLUMN planted TEXT"), "would need"},
+		"a trigger":     {edited("CREATE TRIGGER planted AFTER INSERT ON sessions BEGIN UPDATE accounts SET roles = 'x'; END"), "trigger planted"},
+		"a view":        {edited("CREATE VIEW planted AS SELECT 1"), "view planted"},
 		"newer":         {edited("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99990101000000, 1)"), "newer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,4 +316,21 @@ func restore(t *testing.T, database, path string, o entstore.RestoreOptions) (en
 	o.Clock, o.IDs = fake.NewClock(fake.Epoch()), &fake.IDs{}
 	ctx := domain.WithActor(t.Context(), domain.Actor{Kind: domain.ActorOperator, ID: "root"})
 	return entstore.Restore(ctx, at(database), path, o)
+}
+
+// An index of an operator's own ends neither backups nor a restore.
+func TestASnapshotMayHaveFurtherIndexes(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	store := open(t, cfg)
+	if _, err := store.Writer().ExecContext(t.Context(), "CREATE INDEX of_the_operator ON accounts (display_name)"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := entstore.NewSnapshots(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), filepath.Join(t.TempDir(), "copy.db")); err != nil {
+		t.Errorf("Create: %v", err)
+	}
 }

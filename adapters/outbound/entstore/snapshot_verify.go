@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+
+	"entgo.io/ent/dialect/sql/schema"
 
 	"authserve/ports"
 )
@@ -17,6 +21,9 @@ const mostFaults = 5
 // verify reads all of a database file that nobody writes to. It makes no file beside
 // it and takes no lock.
 func verify(ctx context.Context, path string) (snapshot ports.Snapshot, err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil { // SQLite's log is beside the file, and not beside a link
+		return snapshot, err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return snapshot, err
@@ -27,13 +34,17 @@ func verify(ctx context.Context, path string) (snapshot ports.Snapshot, err erro
 			return snapshot, fmt.Errorf("%s%s is not empty: this is a database in use, or one that was not closed", path, suffix)
 		}
 	}
-	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=ro&immutable=1"}
+	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=ro&immutable=1&_foreign_keys=1"}
 	db := sql.OpenDB(newConnector(source.String()))
+	db.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := checkIntegrity(ctx, db); err != nil {
 		return snapshot, err
 	}
 	if snapshot.SchemaVersion, err = schemaOf(ctx, db); err != nil {
+		return snapshot, err
+	}
+	if err := checkSchemaOf(ctx, db, snapshot.SchemaVersion); err != nil {
 		return snapshot, err
 	}
 	err = db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM sessions WHERE ended_at IS NULL), (SELECT count(*) FROM audit_events)`).
@@ -95,4 +106,22 @@ func schemaOf(ctx context.Context, db *sql.DB) (int64, error) {
 		return 0, errors.New("its schema was never made: it holds nothing")
 	}
 	return version, nil
+}
+
+// checkSchemaOf refuses what would act beside this program, and tables, columns and
+// indexes that are not those it was built for. Further indexes do no harm, and what an
+// older version lacks, a migration makes.
+func checkSchemaOf(ctx context.Context, db *sql.DB, version int64) error {
+	if err := report(ctx, db, "SELECT 'it has the ' || type || ' ' || name || ', and authserve makes none' FROM sqlite_master WHERE type IN ('trigger', 'view')"); err != nil {
+		return err
+	}
+	newest, err := newestVersion(sqlite{}.migrations().files)
+	if err != nil || version < newest {
+		return err
+	}
+	statements, err := drift(ctx, sqlite{}.dialect(), db, schema.WithDropIndex(false))
+	if err == nil && statements != "" {
+		err = fmt.Errorf("its schema is not that of this program, which would need: %s", strings.Join(strings.Fields(statements), " "))
+	}
+	return err
 }

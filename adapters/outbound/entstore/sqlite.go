@@ -36,6 +36,7 @@ type sqlite struct {
 	readers     int
 	busyTimeout time.Duration
 	opened      *openedFile
+	waiting     func(holder string)
 }
 
 // openedFile is which file was opened, whatever is at its path later.
@@ -49,7 +50,7 @@ func newSQLite(cfg Config) (sqlite, error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
-	s := sqlite{file: file, synchronous: cfg.Synchronous, readers: cfg.Readers, busyTimeout: cfg.BusyTimeout, opened: &openedFile{}}
+	s := sqlite{file: file, synchronous: cfg.Synchronous, readers: cfg.Readers, busyTimeout: cfg.BusyTimeout, opened: &openedFile{}, waiting: cfg.Waiting}
 	switch s.synchronous {
 	case "":
 		s.synchronous = "FULL"
@@ -81,16 +82,13 @@ func (sqlite) poisons() bool    { return false }
 func (s sqlite) again(n int) (time.Duration, bool) { return 0, n < int(s.busyTimeout/busyStep) }
 
 func (s sqlite) open(ctx context.Context, t telemetry) (p pools, err error) {
-	if err := createFile(s.file); err != nil {
-		return p, err
-	}
 	// Of two processes that switch a fresh file to the write-ahead log at once,
 	// one would fail; and a running migration must have ended.
-	unlock, err := lockFile(ctx, s.lockFile())
+	unlock, err := s.migrations().take(ctx, nil)
 	if err != nil {
 		return p, err
 	}
-	p.batches = &batches{}
+	p.batches = &batches{intact: s.intact}
 	writer := newConnector(s.writerDSN())
 	writer.batches = p.batches
 	p.writer = t.open(writer, "writer")
@@ -247,10 +245,43 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	conn, err := c.driver.Open(c.dsn)
-	if plain, ok := conn.(*sqlite3.SQLiteConn); ok && err == nil && c.batches != nil {
+	plain, ok := conn.(*sqlite3.SQLiteConn)
+	switch {
+	case err != nil:
+		if better := c.explain(err); better != nil {
+			err = better
+		}
+		return nil, err
+	case !ok:
+		return conn, nil
+	case c.batches != nil:
 		return batchConn{SQLiteConn: plain, batches: c.batches}, nil
 	}
-	return conn, err
+	// The files beside the database are opened with the first statement that reads.
+	_, err = plain.Exec("PRAGMA schema_version", nil)
+	if better := c.explain(err); better != nil {
+		return nil, errors.Join(better, plain.Close())
+	}
+	return plain, nil // of another error the caller's statement tells
+}
+
+// explain corrects "no such file or directory", which SQLite says of the files beside
+// the database as if it were the database. Nil: err is something else.
+func (c connector) explain(err error) error {
+	var f sqlite3.Error
+	if !errors.As(err, &f) || f.Code != sqlite3.ErrCantOpen {
+		return nil
+	}
+	escaped, _, _ := strings.Cut(strings.TrimPrefix(c.dsn, "file:"), "?")
+	file, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil //nolint:nilerr // documented
+	}
+	if _, err := os.Stat(file); err != nil {
+		return nil //nolint:nilerr // documented
+	}
+	f.SystemErrno = 0
+	return fmt.Errorf("the file is there, but SQLite cannot open it or make its -wal and -shm beside it, as in a read-only directory or file system: %w", f)
 }
 
 // Driver implements driver.Connector.

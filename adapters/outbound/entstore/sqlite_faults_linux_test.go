@@ -224,3 +224,32 @@ func TestFileThatIsTakenAwayFromARunningService(t *testing.T) {
 		})
 	}
 }
+
+// TestAReadOnlyPlaceIsNotTakenForAMissingFile: SQLite makes files beside one that it
+// only reads, and calls the file missing where it cannot. A test cannot mount a file
+// system; a link where such a file would be made, which SQLite does not follow, stands
+// for it.
+func TestAReadOnlyPlaceIsNotTakenForAMissingFile(t *testing.T) {
+	t.Parallel()
+	cfg := config(t)
+	m := migrated(t, cfg)
+	if err := os.Symlink("/nowhere/at/all", file(t, cfg)+"-shm"); err != nil {
+		t.Fatal(err)
+	}
+	snapshots, err := entstore.NewSnapshots(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, call := range map[string]func() error{
+		"Examine": func() error { _, err := m.Examine(t.Context()); return err },
+		"Create": func() error {
+			_, err := snapshots.Create(t.Context(), filepath.Join(t.TempDir(), "copy.db"))
+			return err
+		},
+	} {
+		err := call()
+		if err == nil || !strings.Contains(err.Error(), "the file is there") || !strings.Contains(err.Error(), "read-only") || strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%s = %v; want that the file is there, and what is amiss", what, err)
+		}
+	}
+}

@@ -1,8 +1,11 @@
 package entstore_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
+
+	"github.com/mattn/go-sqlite3"
 
 	"authserve/adapters/outbound/entstore"
 )
@@ -46,4 +49,36 @@ func FuzzParseURL(f *testing.F) {
 			t.Errorf("ParseURL(%q) = %q, want a clean path of a file", url, path)
 		}
 	})
+}
+
+func TestReadersRefuseToWrite(t *testing.T) {
+	t.Parallel()
+	store := open(t, config(t))
+	_, err := store.Reader().ExecContext(t.Context(), "DELETE FROM accounts")
+	var fault sqlite3.Error
+	if !errors.As(err, &fault) || fault.Code != sqlite3.ErrReadonly {
+		t.Errorf("a write on the readers = %v, want %v", err, sqlite3.ErrReadonly)
+	}
+}
+
+func TestPragmas(t *testing.T) {
+	t.Parallel()
+	for _, synchronous := range []string{"", "NORMAL"} {
+		cfg := config(t)
+		cfg.Synchronous = synchronous
+		store := open(t, cfg)
+		want := map[string]string{"journal_mode": "wal", "foreign_keys": "1", "synchronous": "2"}
+		if synchronous == "NORMAL" {
+			want["synchronous"] = "1"
+		}
+		for pragma, value := range want {
+			var got string
+			if err := store.Writer().QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got != value {
+				t.Errorf("synchronous %q: the writer has %s = %s, want %s", synchronous, pragma, got, value)
+			}
+		}
+	}
 }

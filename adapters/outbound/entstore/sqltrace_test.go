@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -37,6 +36,13 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_, _ = tx.Accounts().ByID(ctx, id)
 	_, _ = tx.Accounts().ByEmail(ctx, account.Email.Canonical)
 	_, _ = tx.Accounts().ByUsername(ctx, account.Username.Canonical)
+	for _, order := range []domain.AccountOrder{domain.AccountsByEmail, domain.AccountsByUsername} {
+		for _, prefix := range []string{"", "user"} {
+			for _, after := range []*domain.Position{nil, {Text: "user1"}} {
+				_, _ = tx.Accounts().Search(ctx, domain.AccountSearch{Order: order, Prefix: prefix}, domain.PageRequest{Limit: 10, After: after})
+			}
+		}
+	}
 	_ = tx.Accounts().Update(ctx, account, account.Version)
 	_ = tx.Accounts().RecordLogin(ctx, id, 1, 1, now)
 	_ = tx.Credentials().Create(ctx, fake.Credential(account))
@@ -82,15 +88,6 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_, _ = tx.Idempotency().ByKey(ctx, key)
 	_, _ = tx.Idempotency().Purge(ctx, now.Add(time.Hour), 10)
 	_, _ = tx.Sessions().Purge(ctx, now.Add(time.Hour), 10)
-}
-
-func attributeOf(span sdktrace.ReadOnlySpan, key attribute.Key) string {
-	for _, kv := range span.Attributes() {
-		if kv.Key == key {
-			return kv.Value.AsString()
-		}
-	}
-	return ""
 }
 
 func TestSpansHoldStatementsWithoutArguments(t *testing.T) {

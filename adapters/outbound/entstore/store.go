@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -36,6 +37,9 @@ type Config struct {
 	// StatementTimeout is after how long the server ends a statement. Default 10 s. Not
 	// on SQLite, which ends one with its context.
 	StatementTimeout time.Duration
+	// Waiting is told who holds the lock of migrations when Open or a migrator has waited
+	// for it for a second, once for each wait. Nil: nobody is told.
+	Waiting func(holder string)
 	// TracerProvider and MeterProvider receive a span per statement, without its
 	// arguments, durations, and the state of the pools. Nil: none.
 	TracerProvider trace.TracerProvider
@@ -79,6 +83,15 @@ func newEngine(cfg Config) (engine, error) {
 	default:
 		return newSQLite(cfg)
 	}
+}
+
+// scheme is that of the URL; empty where it has none.
+func scheme(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
 }
 
 func (s *Store) open(ctx context.Context) (err error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -86,8 +87,32 @@ func (s *tableSum) add(row []byte) {
 
 func (s *tableSum) text() string { return hex.EncodeToString(s.sum[:]) }
 
+// Absent reports that there is no database yet that could be exported. It makes none, as
+// Open would, and asks no server. Errors: a faulty Config.
+func Absent(cfg Config) (bool, error) {
+	e, err := newEngine(cfg)
+	if err != nil {
+		return false, err
+	}
+	if absent := e.migrations().absent; absent != nil {
+		return absent()
+	}
+	return false, nil
+}
+
 // Export implements ports.Transferer in one read transaction.
 func (s *Store) Export(ctx context.Context, w io.Writer, progress func(ports.TransferReport)) (ports.TransferReport, error) {
+	if err := s.checkImported(ctx); err != nil {
+		return nil, err
+	}
+	db, done := s.unhurried()
+	defer done()
+	stx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, s.translate(ctx, err)
+	}
+	defer func() { _ = stx.Rollback() }() // it only read
+	door := &tx{Store: s, sql: stx, denied: ports.ErrReadOnly}
 	out := bufio.NewWriter(w)
 	tables := transferTables()
 	encoder := json.NewEncoder(out)
@@ -95,7 +120,7 @@ func (s *Store) Export(ctx context.Context, w io.Writer, progress func(ports.Tra
 	if err := encoder.Encode(exportLine{Head: &exportHead{exportForm, fingerprint(tables)}}); err != nil {
 		return nil, err
 	}
-	report, err := s.sum(ctx, tables, progress, func(table string, row []byte) error {
+	report, err := door.readAll(ctx, tables, progress, func(table string, row []byte) error {
 		return encoder.Encode(exportLine{Table: table, Row: row})
 	})
 	if err != nil {
@@ -111,19 +136,30 @@ func (s *Store) Export(ctx context.Context, w io.Writer, progress func(ports.Tra
 	return report, out.Flush()
 }
 
-// sum reads every row of one snapshot, and hands each to row, which may be nil.
-func (s *Store) sum(ctx context.Context, tables []*schema.Table, progress func(ports.TransferReport), row func(table string, row []byte) error) (report ports.TransferReport, err error) {
-	stx, err := s.pools.reader.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, s.translate(ctx, err)
+// unhurried are readers for whom a server waits however long they pause: whoever takes
+// an export may be slow.
+func (s *Store) unhurried() (db *sql.DB, done func()) {
+	switch e := s.engine.(type) {
+	case postgresEngine:
+		db = sql.OpenDB(e.connector(map[string]string{
+			"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on",
+			"statement_timeout": "0", "idle_in_transaction_session_timeout": "0",
+		}))
+	case mysqlEngine:
+		db = sql.OpenDB(e.connector(0, "REPEATABLE-READ", true))
+	default:
+		return s.pools.reader, func() {}
 	}
-	defer func() { _ = stx.Rollback() }()
-	t := &tx{Store: s, sql: stx, denied: ports.ErrReadOnly}
+	return db, func() { _ = db.Close() } // nothing of it is left to fail
+}
+
+// readAll reads every row, and hands each to row, which may be nil.
+func (t *tx) readAll(ctx context.Context, tables []*schema.Table, progress func(ports.TransferReport), row func(table string, row []byte) error) (report ports.TransferReport, err error) {
 	for _, table := range tables {
 		var total tableSum
 		report = append(report, ports.TransferredTable{Name: table.Name})
 		latest := &report[len(report)-1]
-		err := t.readTable(ctx, newTransferTable(s.engine.dialect(), table), func(text []byte) error {
+		err := t.readTable(ctx, newTransferTable(t.engine.dialect(), table), func(text []byte) error {
 			total.add(text)
 			latest.Rows = total.rows
 			if progress != nil && total.rows%transferBatch == 0 {
@@ -142,7 +178,7 @@ func (s *Store) sum(ctx context.Context, tables []*schema.Table, progress func(p
 	return report, nil
 }
 
-// errExport is a stream that is not a whole export of this schema.
-func errExport(format string, args ...any) error {
+// notAnExport refuses a stream that is not a whole export of this schema.
+func notAnExport(format string, args ...any) error {
 	return domain.NewError(domain.KindInvalid, domain.CodeInvalidFormat, fmt.Sprintf(format, args...))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,6 +109,7 @@ func TestImportRefusesWhatIsNoWholeExport(t *testing.T) {
 	text, _ := export(t, filled(t))
 	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
 	head, rows, end := lines[0], strings.Join(lines[1:len(lines)-1], ""), lines[len(lines)-1]
+	told := regexp.MustCompile(`\{"table":"(accounts|sessions)"[^}]*\}`).FindAllString(end, 2)
 	for name, c := range map[string]struct{ text, want string }{
 		"nothing":             {"", "is cut"},
 		"another file":        {"id,email\n", "Line 1 is not that of an export"},
@@ -124,6 +126,9 @@ func TestImportRefusesWhatIsNoWholeExport(t *testing.T) {
 		"another column":      {strings.Replace(text, `"status":"active",`, `"planted":"active",`, 1), "lacks status"},
 		"text for a number":   {strings.Replace(text, `"auth_generation":1`, `"auth_generation":"1"`, 1), "auth_generation"},
 		"text for a time":     {strings.Replace(text, `"created_at":"20`, `"created_at":"x`, 1), "created_at"},
+		"a table told twice":  {without(head+rows, "sessions") + strings.Replace(end, told[1], told[0], 1), "twice"},
+		"text behind a row":   {head + strings.Replace(rows, "}}\n", "}} planted\n", 1) + end, "Line 2 is not that of an export"},
+		"a row behind a row":  {head + strings.Replace(rows, "}}\n", "}}", 1) + end, "Line 2 is not that of an export"},
 		"a line too long":     {head + strings.Repeat("x", 5<<20), "too long"},
 	} {
 		t.Run(name, func(t *testing.T) {

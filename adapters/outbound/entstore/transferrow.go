@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,27 +34,36 @@ func newTransferTable(dialect string, t *schema.Table) transferTable {
 }
 
 // readTable hands every row to each, as JSON whose form does not depend on the
-// database. The slice is valid during the call.
+// database. No statement runs meanwhile: whoever takes the rows may be slow.
 func (t *tx) readTable(ctx context.Context, table transferTable, each func(row []byte) error) error {
 	after := ""
 	for {
-		select1 := entsql.Dialect(table.dialect).Select(table.names...).From(entsql.Table(table.name)).OrderBy(table.names[0]).Limit(transferBatch)
+		batch := entsql.Dialect(table.dialect).Select(table.names...).From(entsql.Table(table.name)).OrderBy(table.names[0]).Limit(transferBatch)
 		if after != "" {
-			select1.Where(entsql.GT(table.names[0], after))
+			batch.Where(entsql.GT(table.names[0], after))
 		}
-		query, args := select1.Query()
-		n, last, err := t.readRows(ctx, table, query, args, each)
-		if err != nil || n < transferBatch {
+		query, args := batch.Query()
+		rows, last, err := t.readRows(ctx, table, query, args)
+		if err != nil {
 			return err
+		}
+		for _, row := range rows {
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+		if len(rows) < transferBatch {
+			return nil
 		}
 		after = last
 	}
 }
 
-func (t *tx) readRows(ctx context.Context, table transferTable, query string, args []any, each func(row []byte) error) (n int, last string, err error) {
+// readRows also returns the key of the last row.
+func (t *tx) readRows(ctx context.Context, table transferTable, query string, args []any) (texts [][]byte, last string, err error) {
 	rows, err := t.sql.QueryContext(ctx, query, args...)
 	if err != nil {
-		return 0, "", t.fault(ctx, err)
+		return nil, "", t.fault(ctx, err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -62,24 +72,21 @@ func (t *tx) readRows(ctx context.Context, table transferTable, query string, ar
 			cells[i] = newCell(c.Type)
 		}
 		if err := rows.Scan(cells...); err != nil {
-			return n, last, t.fault(ctx, err)
+			return nil, "", t.fault(ctx, err)
 		}
 		values := make(map[string]any, len(cells))
 		for i, c := range table.columns {
 			if values[c.Name], err = portable(cells[i]); err != nil {
-				return n, last, fmt.Errorf("%s.%s: %w", table.name, c.Name, err)
+				return nil, "", fmt.Errorf("%s.%s: %w", table.name, c.Name, err)
 			}
 		}
 		text, err := json.Marshal(values) // keys in order
 		if err != nil {
-			return n, last, err
+			return nil, "", err
 		}
-		if err := each(text); err != nil {
-			return n, last, err
-		}
-		n, last = n+1, cells[0].(*sql.NullString).String //nolint:forcetypeassert,errcheck // every key is text
+		texts, last = append(texts, text), cells[0].(*sql.NullString).String //nolint:forcetypeassert,errcheck // every key is text
 	}
-	return n, last, t.fault(ctx, rows.Err())
+	return texts, last, t.fault(ctx, rows.Err())
 }
 
 // newCell is what a value of the type is scanned into.
@@ -188,8 +195,10 @@ func native(kind field.Type, text json.RawMessage) (any, error) {
 	switch kind {
 	case field.TypeTime:
 		var at time.Time
-		err := json.Unmarshal(text, &at)
-		return at.UTC(), err
+		if json.Unmarshal(text, &at) != nil { // its error would show the text, which may be a hash in the wrong column
+			return nil, errors.New("is not a time")
+		}
+		return at.UTC(), nil
 	case field.TypeInt, field.TypeInt64:
 		var n int64
 		err := json.Unmarshal(text, &n)

@@ -78,9 +78,6 @@ func (s *Store) update(ctx context.Context, fn func(ctx context.Context, tx port
 	if t.denied != nil {
 		return t.denied
 	}
-	if err := s.engine.intact(); err != nil {
-		return ports.ErrUnavailable.Wrap(ports.ErrUnusable.Wrap(err))
-	}
 	return s.translate(ctx, w.commit(ctx))
 }
 
