@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 times=
-for gate in docs lint generate:check compat:check test examples model fuzz crash; do
+for gate in docs lint generate:check compat:check test examples image model fuzz crash; do
   printf '\n== %s\n' "$gate"
   started=$SECONDS
   if ! go tool -modfile=.ci/tools.mod task "$gate"; then

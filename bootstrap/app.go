@@ -91,11 +91,7 @@ func New(opts ...Option) (*App, error) {
 	if cfg := o.config; cfg.Password.Isolation == IsolationProcess && !o.hashWorkers && o.hasher == nil {
 		return nil, Faults{cfg.Fault("password.isolation", "is process, and this program does not call bootstrap.HashWorkers")}
 	}
-	dir, err := openDataDir(o.config.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	release, err := dir.lock()
+	release, err := lockDataDir(o.config.DataDir)
 	if err != nil {
 		return nil, err
 	}

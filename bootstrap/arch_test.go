@@ -82,6 +82,7 @@ var arrows = []arrow{
 	{room: "adapters/inbound/*", may: []string{"core", "ports$", "adapters/inbound/httpkit"}, tests: []string{world}},
 	{room: "adapters/outbound/entstore", may: []string{"core/domain", "ports$", "ent"}, tests: []string{"bootstrap/dbtest"}},
 	{room: "adapters/outbound/cache", may: []string{"core/domain", "ports$"}, tests: []string{"adapters/outbound/entstore"}},
+	{room: "adapters/outbound/redisbus", may: []string{"core/domain", "ports$"}, tests: []string{"bootstrap/dbtest"}},
 	{room: "adapters/outbound/*", may: []string{"core/domain", "ports$"}},
 
 	{room: "ent"},
@@ -108,6 +109,7 @@ var libraries = []library{
 	{"ariga.io/atlas", []string{"adapters/outbound/entstore", "ent"}, "persistence has one door"},
 	{"github.com/mattn/go-sqlite3", []string{"adapters/outbound/entstore", "ent", "adapters/inbound/cli/userfile"}, "persistence has one door, and other programs' files are read by one more"},
 	{"github.com/pressly/goose", []string{"adapters/outbound/entstore"}, "persistence has one door"},
+	{"github.com/redis/go-redis", []string{"adapters/outbound/redisbus", "bootstrap/dbtest"}, "it writes to standard error unless told not to"},
 	{"github.com/google/uuid", []string{"adapters/outbound/system"}, "identifiers come from ports.IDs"},
 	{"crypto/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
 	{"math/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
@@ -134,6 +136,9 @@ var constrained = []string{
 	"adapters/outbound/entstore/locks_linux_test.go",
 	"bootstrap/e2e/hashing_linux_test.go",
 	"adapters/outbound/passhash/worker/process_other.go", // the standard library alone
+	"bootstrap/harness/parent_other.go",                  // as above
+	"adapters/outbound/entstore/nocgo.go",                // imports nothing
+	"adapters/inbound/cli/userfile/nocgo.go",             // imports nothing
 }
 
 // archViolations holds packages against the tables and returns one line per

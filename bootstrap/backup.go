@@ -18,21 +18,6 @@ import (
 // backupLook is how often the service looks whether a snapshot is due.
 const backupLook = time.Minute
 
-// optimizeInterval is how often SQLite looks whether tables have grown so much that
-// its plans need new statistics; mostly none have, and nothing is done.
-const optimizeInterval = time.Hour
-
-// optimizeTask is there for a database that asks for it.
-func optimizeTask(db database) (task worker.Task, ok bool) {
-	store, ok := db.Store.(interface {
-		Optimize(ctx context.Context) error
-	})
-	if !ok {
-		return worker.Task{}, false
-	}
-	return worker.Task{Name: "optimize", Every: optimizeInterval, Run: store.Optimize}, true
-}
-
 // backupTask takes snapshots as configured; ok is false when it says none. It works on
 // files, for as long as it takes: unlike the calls of a request it has no deadline and
 // no circuit.
@@ -111,7 +96,7 @@ func restoreBackup(ctx context.Context, c cli.Config, path string, o cli.Restore
 	if err != nil {
 		return cli.Restored{}, err
 	}
-	release, err := dataDir{path: cfg.DataDir}.lock()
+	release, err := lockDataDir(cfg.DataDir)
 	if err != nil {
 		return cli.Restored{}, err
 	}

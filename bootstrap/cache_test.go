@@ -54,27 +54,17 @@ func logIn(t *testing.T, store ports.Store, variables map[string]string) loggedI
 	}
 	t.Cleanup(func() { _ = app.Stop(context.Background()) })
 	api := "http://" + app.HTTPAddr() + "/api/v1"
-	post(t, api+"/auth/register", `{"email":"ada@example.com","password":"correct horse battery staple"}`)
-	tokens := post(t, api+"/auth/login", `{"identifier":"ada@example.com","password":"correct horse battery staple"}`)
+	post(t, api+"/auth/register", registration)
+	tokens := post(t, api+"/auth/login", credentials)
 	access, _ := tokens["access_token"].(string)
 	return loggedIn{T: t, api: api, access: access}
 }
 
 func (l loggedIn) wants(method, path string, status int) {
 	l.Helper()
-	r, err := http.NewRequestWithContext(l.Context(), method, l.api+path, nil)
-	if err != nil {
-		l.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+l.access)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(r)
-	if err != nil {
-		l.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != status {
-		l.Errorf("%s %s = %d; want %d", method, path, answer.StatusCode, status)
+	got, _, _ := ask(l.T, method, l.api+path, "", "Authorization: Bearer "+l.access)
+	if got != status {
+		l.Errorf("%s %s = %d; want %d", method, path, got, status)
 	}
 }
 

@@ -102,8 +102,8 @@ type CacheConfig struct {
 	Stale   time.Duration
 }
 
-// RedisConfig is the shared cache and limiter.
-type RedisConfig struct{ URL domain.Secret }
+// RedisConfig is how replicas hear of each other's writes.
+type RedisConfig struct{ URL domain.Secret } // empty: they do not
 
 // SMTPConfig is the way mail leaves.
 type SMTPConfig struct {
@@ -167,6 +167,7 @@ type GuardConfig struct {
 	Hash    CircuitConfig
 	Mail    CircuitConfig
 	Breach  CircuitConfig
+	Redis   CircuitConfig
 }
 
 // CircuitConfig is one circuit breaker.

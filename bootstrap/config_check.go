@@ -30,6 +30,7 @@ func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
 	r.listeners()
 	r.hashing()
 	r.mail()
+	r.redis()
 	r.secretFiles()
 	r.dataFiles()
 	r.backups()
@@ -118,6 +119,12 @@ func (r *rules) mail() {
 		r.refuse("smtp.from", "is needed with smtp.url")
 	case r.cfg.SMTP.URL.IsZero() && !r.cfg.DeveloperMailbox():
 		r.warnings = append(r.warnings, "smtp.url is empty, so mail is abandoned: the developer mailbox needs development and loopback addresses on both listeners")
+	}
+}
+
+func (r *rules) redis() {
+	if !r.cfg.Redis.URL.IsZero() && r.cfg.Cache.TTL == 0 {
+		r.warnings = append(r.warnings, "redis.url has no use while cache.ttl is 0: nothing is remembered")
 	}
 }
 

@@ -225,3 +225,15 @@ func TestOpenDataDirectoryIsWarnedOf(t *testing.T) {
 		t.Errorf("warnings %q, %v; want one of the directory", warnings, err)
 	}
 }
+
+// TestAPasswordThatIsNotEncodedIsAFault: its parts would stand in errors and logs as the
+// host or the database.
+func TestAPasswordThatIsNotEncodedIsAFault(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"postgres://u:sec@ret-XYZZY@127.0.0.1:5432/mv", "mysql://u:sec/ret-XYZZY@127.0.0.1/mv", "mysql://u:sec@ret-XYZZY@127.0.0.1/mv"} {
+		_, _, err := bootstrap.Load(bootstrap.LoadInput{Environ: []string{"AUTHSERVE_DATABASE_URL=" + url}})
+		if err == nil || !strings.Contains(err.Error(), "database.url") || !strings.Contains(err.Error(), "percent-encoded") || strings.Contains(err.Error(), "XYZZY") {
+			t.Errorf("%s: Load = %v; want a fault of database.url that says what to do, and no part of it", url, err)
+		}
+	}
+}

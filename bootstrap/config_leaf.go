@@ -44,7 +44,10 @@ func (l leaf) flag() string { return strings.NewReplacer(".", "-", "_", "-").Rep
 // span is an inclusive range.
 type span[T int | time.Duration] struct{ low, high T }
 
-const boolForm = "true or false"
+const (
+	boolForm   = "true or false"
+	choiceForm = "one of"
+)
 
 func textLeaf(path, def, legal, doc string, at func(*Config) *string, check func(string) error) leaf {
 	return leaf{
@@ -96,7 +99,7 @@ func choiceLeaf[T ~string](path string, def T, doc string, at func(*Config) *T, 
 	}
 	legal := strings.Join(words, ", ")
 	return leaf{
-		path: path, form: "one of", def: string(def), legal: legal, doc: doc,
+		path: path, form: choiceForm, def: string(def), legal: legal, doc: doc,
 		set: func(c *Config, r rawValue) error {
 			if !slices.Contains(options, T(r.Text)) {
 				return errors.New("must be one of " + legal)

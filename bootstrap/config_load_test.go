@@ -118,7 +118,7 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		Backup:  bootstrap.BackupConfig{Interval: 24 * time.Hour, Keep: 7},
 	}
 	want.Guard, want.Upkeep = cfg.Guard, cfg.Upkeep // tuning; what matters is that nothing is zero
-	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach} {
+	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach, "redis": cfg.Guard.Redis} {
 		if c.Timeout == 0 || c.MaxConcurrent == 0 || c.RequestVolume == 0 || c.ErrorPercent == 0 || c.SleepWindow == 0 {
 			t.Errorf("guard.%s = %+v, want no zero", name, c)
 		}
@@ -164,6 +164,8 @@ func TestNamesThatClientsRelyOn(t *testing.T) {
 		{"AUTHSERVE_AUDIENCE=shop", func(c bootstrap.Config) any { return c.Audience }, "shop"},
 		{"AUTHSERVE_DATABASE_URL=sqlite:///srv/x.db", func(c bootstrap.Config) any { return c.Database.URL.Reveal() }, "sqlite:///srv/x.db"},
 		{"AUTHSERVE_REDIS_URL=", func(c bootstrap.Config) any { return c.Redis.URL.IsZero() }, true},
+		{"AUTHSERVE_REDIS_URL=rediss://u:p@cache:6380/1", func(c bootstrap.Config) any { return c.Redis.URL.Reveal() }, "rediss://u:p@cache:6380/1"},
+		{"AUTHSERVE_REDIS_URL=unix:///run/redis.sock", func(c bootstrap.Config) any { return c.Redis.URL.Reveal() }, "unix:///run/redis.sock"},
 		{"AUTHSERVE_MASTER_KEY=" + testMasterKey, func(c bootstrap.Config) any { return c.MasterKey.Reveal() }, testMasterKey},
 		{"AUTHSERVE_MASTER_KEY_FILE=" + secret, func(c bootstrap.Config) any { return c.MasterKey.Reveal() }, testMasterKey},
 		{"AUTHSERVE_LOG_LEVEL=debug", func(c bootstrap.Config) any { return c.Log.Level }, "debug"},
@@ -285,7 +287,9 @@ func TestLoadRefusesBadValues(t *testing.T) {
 		{"DATABASE_URL=postgres://u:hunter2@/x", "must be a URL such as"},
 		{"DATABASE_URL=mysql://u:hunter2@db", "must be a URL such as"},
 		{"DATABASE_WRITERS=1001", "must be from 0 to 1000"},
-		{"REDIS_URL=redis://:hunter2@cache", "not available in this version"},
+		{"REDIS_URL=http://:hunter2@cache", "redis.url: must be a URL such as redis://"},
+		{"REDIS_URL=redis://:hunter2@cache?read_timeout=1h", "redis.url: must be a URL such as redis://"},
+		{"REDIS_URL=redis://:hunter2%@cache", "redis.url: must be a URL such as redis://"},
 		{"RATE_LIMIT_ENABLED=true", "not available in this version"},
 		{"REGISTRATION_PRIVACY=true", "not available in this version"},
 		{"REGISTRATION_REQUIRE_VERIFIED_EMAIL=true", "not available in this version"},

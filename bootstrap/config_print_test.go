@@ -44,16 +44,16 @@ func TestPrintNamesSourcesAndHidesSecrets(t *testing.T) {
 	cfg, warnings, err := bootstrap.Load(bootstrap.LoadInput{
 		Environ: []string{
 			"AUTHSERVE_MASTER_KEY_FILE=" + secret, "AUTHSERVE_SMTP_URL=smtp://u:hunter2@mx", "AUTHSERVE_DATABASE_URL=sqlite:///hunter2.db",
-			"AUTHSERVE_SMTP_FROM=a@b.example", "AUTHSERVE_REDIS_URL=redis://:hunter2@cache",
+			"AUTHSERVE_SMTP_FROM=a@b.example", "AUTHSERVE_REDIS_URL=redis://:hunter2@cache", "AUTHSERVE_BREACH_URL=nowhere",
 		},
 		Flags: map[string]string{"http-addr": ":1"},
 	})
-	wantFaults(t, err, "redis.url: not available in this version")
+	wantFaults(t, err, "breach.url: must be an https URL")
 	printed := string(cfg.YAML())
 	for _, want := range []string{
 		"  addr: :1 # flag --http-addr\n", "  idle_timeout: 1m # default\n",
 		"master_key: '[redacted]' # environment AUTHSERVE_MASTER_KEY_FILE, read from " + secret + "\n",
-		"  url: '[redacted]' # environment AUTHSERVE_SMTP_URL\n",
+		"  url: '[redacted]' # environment AUTHSERVE_SMTP_URL\n", "  url: '[redacted]' # environment AUTHSERVE_REDIS_URL\n",
 	} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("want %q in\n%s", want, printed)
@@ -111,8 +111,13 @@ func TestEveryFlagIsASetting(t *testing.T) {
 	if code := cli.Run(t.Context(), actions, cli.Streams{Out: &out, Err: &out}, []string{"config", "--help"}); code != cli.ExitOK {
 		t.Fatalf("config --help: exit code %d: %s", code, out.String())
 	}
-	for _, want := range []string{"--http-addr value", "--master-key-file value", "--ops-pprof"} {
-		if !strings.Contains(out.String(), want) {
+	help := strings.Join(strings.Fields(out.String()), " ") // lines are broken anywhere
+	for _, want := range []string{
+		"--http-addr value", "--master-key-file value", "--ops-pprof",
+		"One of development, production.", "One of auto, check, off.", "One of json, console.", "One of argon2id, bcrypt.",
+		"AUTHSERVE_DATABASE_URL can hold", "postgres://user:password@host:5432/database",
+	} {
+		if !strings.Contains(help, want) {
 			t.Errorf("config --help does not show %q", want)
 		}
 	}

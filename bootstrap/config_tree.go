@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"authserve/adapters/outbound/redisbus"
 	"authserve/core/domain"
 )
 
@@ -73,15 +74,16 @@ func configTree() []leaf {
 		durationLeaf("database.busy_timeout", 5*time.Second, durations{100 * time.Millisecond, time.Minute}, "How long SQLite waits for a lock that another process holds.",
 			func(c *Config) *time.Duration { return &c.Database.BusyTimeout }),
 
-		durationLeaf("cache.ttl", time.Second, durations{0, time.Second}, "How long a session and its account are remembered after they were read, so that the next request needs no database. What this process writes it sees at once, what others write (replicas, the command line) after this time at the latest: an ended session is refused so soon. 0: off.",
+		durationLeaf("cache.ttl", time.Second, durations{0, time.Second}, "How long a session and its account are remembered after they were read, so that the next request needs no database. What this process writes it sees at once, what others write (replicas, the command line) after this time at the latest, and with `redis.url` sooner: an ended session is refused so soon. 0: off.",
 			func(c *Config) *time.Duration { return &c.Cache.TTL }),
 		durationLeaf("cache.stale", 30*time.Second, durations{0, 30 * time.Second}, "How long instead while the database does not answer. 0: not at all.",
 			func(c *Config) *time.Duration { return &c.Cache.Stale }),
 		intLeaf("cache.entries", 100000, numbers{1, 10000000}, "entries", "How many sessions are remembered, about 1.5 KB each; the least recently used goes.",
 			func(c *Config) *int { return &c.Cache.Entries }),
 
-		notYet(secretLeaf("redis.url", "a redis URL", "Redis, for several replicas.",
-			func(c *Config) *domain.Secret { return &c.Redis.URL }, nil)),
+		secretLeaf("redis.url", "`redis://user:password@host:6379`, `rediss://…` with TLS, `unix:///path`",
+			"Redis, by which several replicas on one database see each other's writes at once instead of after `cache.ttl`. Nothing is kept there, and nothing waits for it. Empty: they see them after `cache.ttl`.",
+			func(c *Config) *domain.Secret { return &c.Redis.URL }, redisbus.CheckURL),
 
 		secretLeaf("smtp.url", "`smtp://user:password@host:587`, `smtps://…`", "The mail server. Empty: in development, while both listeners are loopback addresses, mail goes to the developer mailbox on the operations listener; otherwise it is abandoned, visibly.",
 			func(c *Config) *domain.Secret { return &c.SMTP.URL }, checkSMTPURL),
@@ -148,6 +150,8 @@ func configTree() []leaf {
 		func(c *Config) *CircuitConfig { return &c.Guard.Mail })...)
 	tree = append(tree, circuitLeaves("guard.breach", "Asking for a breached password", CircuitConfig{2 * time.Second, 64, 5, 50, 30 * time.Second},
 		func(c *Config) *CircuitConfig { return &c.Guard.Breach })...)
+	tree = append(tree, circuitLeaves("guard.redis", "Telling other replicas of a write", CircuitConfig{250 * time.Millisecond, 2, 5, 50, time.Second},
+		func(c *Config) *CircuitConfig { return &c.Guard.Redis })...)
 	return append(tree,
 		durationLeaf("upkeep.interval", time.Minute, durations{10 * time.Second, day}, "How often upkeep runs: due key rotation, removal of what is over.",
 			func(c *Config) *time.Duration { return &c.Upkeep.Interval }),

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"authserve/adapters/outbound/entstore"
 )
 
 // checkListenAddr accepts host:port with a numeric port; 0 picks one.
@@ -62,6 +64,9 @@ func checkIssuer(s string) error {
 
 // checkDatabaseURL accepts the databases of this version.
 func checkDatabaseURL(s string) error {
+	if err := entstore.CheckURL(s); err != nil {
+		return err
+	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return errDatabaseURL

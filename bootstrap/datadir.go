@@ -9,8 +9,8 @@ import (
 )
 
 // dataDir is the directory of everything that one service keeps on disk. Its lock
-// makes sure that one service at a time serves from it; the command line works
-// beside a running service and does not take the lock.
+// makes sure that one service at a time serves from it, and none while a command
+// replaces what it serves; the other commands work beside a running service.
 type dataDir struct{ path string }
 
 const (
@@ -28,23 +28,27 @@ func openDataDir(path string) (dataDir, error) {
 
 func (d dataDir) masterKey() string { return filepath.Join(d.path, keyFile) }
 
-// lock takes the directory for one service and returns what gives it back. The
-// kernel gives it back too when the process dies, however it dies.
-func (d dataDir) lock() (release func() error, err error) {
-	path := filepath.Join(d.path, lockFile)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // the path is the operator's own setting
+// lockDataDir makes the directory, takes it for this process alone, and returns what
+// gives it back. The kernel gives it back too when the process dies, however it dies.
+func lockDataDir(path string) (release func() error, err error) {
+	dir, err := openDataDir(path)
+	if err != nil {
+		return nil, err
+	}
+	lock := filepath.Join(dir.path, lockFile)
+	f, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // the path is the operator's own setting
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		owner, _ := os.ReadFile(path) //nolint:gosec // as above
+		owner, _ := os.ReadFile(lock) //nolint:gosec // as above
 		_ = f.Close()
-		return nil, fmt.Errorf("another authserve (process %s) is serving from the data directory %s: stop it, or choose another directory with --data-dir", printable(owner), d.path)
+		return nil, fmt.Errorf("another authserve (process %s) is serving from the data directory %s: stop it, or choose another directory with --data-dir", printable(owner), path)
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, fmt.Errorf("lock %s: %w", lock, err)
 	}
 	if err := f.Truncate(0); err == nil { // for the reader of the refusal above
 		_, _ = fmt.Fprintf(f, "%d", os.Getpid())

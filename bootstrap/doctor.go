@@ -19,7 +19,8 @@ import (
 	"authserve/ports"
 )
 
-// doctor looks at the configuration and at password hashing, and changes nothing.
+// doctor looks at the configuration, at password hashing and at Redis, and changes
+// nothing. The database has a doctor of its own.
 func doctor(ctx context.Context, c cli.Config) []cli.Check {
 	cfg, err := load(c)
 	if err != nil {
@@ -38,7 +39,13 @@ func doctor(ctx context.Context, c cli.Config) []cli.Check {
 	if len(cfg.warnings) > 0 {
 		check.Status, check.Summary = cli.CheckWarn, "valid, with warnings"
 	}
-	return []cli.Check{check, checkHashing(ctx, cfg)}
+	checks := []cli.Check{check, checkHashing(ctx, cfg), {
+		Name: "database", Status: cli.CheckOK, Summary: "not asked: see `authserve migrate doctor`",
+	}}
+	if !cfg.Redis.URL.IsZero() {
+		checks = append(checks, checkRedis(ctx, cfg))
+	}
+	return checks
 }
 
 // hashOverhead is what a worker process has beside the memory of its hashes: the

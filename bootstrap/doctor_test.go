@@ -53,6 +53,9 @@ func TestDoctorTimesWhatTheServiceWouldRun(t *testing.T) {
 		if got := checks["configuration"]; got.Status != cli.CheckOK || got.Summary != "valid" || len(got.Facts) != 0 {
 			t.Errorf("%s: configuration %+v; want it valid", isolation, got)
 		}
+		if got := checks["database"]; got.Status != cli.CheckOK || got.Summary != "not asked: see `authserve migrate doctor`" {
+			t.Errorf("%s: database %+v; want a word about who looks at it", isolation, got)
+		}
 		got := checks["password hashing"]
 		if got.Status == cli.CheckFail || got.Summary != c.summary {
 			t.Errorf("%s: %s %q, %q; want %q", isolation, got.Status, got.Summary, got.Facts, c.summary)

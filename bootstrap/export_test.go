@@ -56,6 +56,9 @@ func OutgoingPorts(cfg Config) (map[string]string, error) {
 	}, opened.close()
 }
 
+// PauseAfter is how long a start waits after so many tries.
+func PauseAfter(n int) time.Duration { return pauseAfter(n) }
+
 // LoseListener lets the service see a listener end by itself.
 func (a *App) LoseListener(err error) { a.service.watch(func() error { return err }) }
 

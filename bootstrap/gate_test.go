@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -119,26 +119,6 @@ func begin(ctx context.Context, t *testing.T, store ports.Store) (app *bootstrap
 	return app, done, log
 }
 
-func ask(t *testing.T, method, url string) (status int, header http.Header, body string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(`{"identifier":"a","password":"b"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, answer.Header, string(text)
-}
-
 func TestStartWaitsForTheDatabaseAndSaysSo(t *testing.T) {
 	t.Parallel()
 	store := newAbsent(errDown)
@@ -147,10 +127,10 @@ func TestStartWaitsForTheDatabaseAndSaysSo(t *testing.T) {
 		<-store.tries
 	}
 	ops, api := "http://"+app.OpsAddr(), "http://"+app.HTTPAddr()
-	if status, _, body := ask(t, http.MethodGet, ops+"/livez"); status != http.StatusOK {
+	if status, _, body := ask(t, http.MethodGet, ops+"/livez", ""); status != http.StatusOK {
 		t.Errorf("/livez = %d %q; want 200: a restart mends nothing", status, body)
 	}
-	if status, _, body := ask(t, http.MethodGet, ops+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "database: unavailable") {
+	if status, _, body := ask(t, http.MethodGet, ops+"/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "database: unavailable") {
 		t.Errorf("/readyz = %d %q; want 503 and the database named", status, body)
 	}
 	for _, route := range []struct{ method, path string }{
@@ -163,7 +143,7 @@ func TestStartWaitsForTheDatabaseAndSaysSo(t *testing.T) {
 		{http.MethodGet, "/.well-known/jwks.json"},
 		{http.MethodGet, "/"},
 	} {
-		status, header, body := ask(t, route.method, api+route.path)
+		status, header, body := ask(t, route.method, api+route.path, credentials)
 		if status != http.StatusServiceUnavailable || header.Get("Retry-After") != "5" || header.Get("Content-Type") != "application/problem+json" ||
 			!strings.Contains(body, `"code":"dependency_unavailable"`) || !strings.Contains(body, `"correlation_id":"`) {
 			t.Errorf("%s %s = %d %v %s; want a 503 problem with Retry-After", route.method, route.path, status, header, body)
@@ -172,7 +152,7 @@ func TestStartWaitsForTheDatabaseAndSaysSo(t *testing.T) {
 			t.Errorf("%s %s tells strangers the fault: %s", route.method, route.path, body)
 		}
 	}
-	if status, header, body := ask(t, http.MethodGet, api+"/healthz"); status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || body != "{\"status\":\"unavailable\"}\n" {
+	if status, header, body := ask(t, http.MethodGet, api+"/healthz", ""); status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || body != "{\"status\":\"unavailable\"}\n" {
 		t.Errorf("/healthz = %d %q; want 503 as ever", status, body)
 	}
 	if n := store.updates.Load(); n != 0 {
@@ -189,10 +169,10 @@ func TestStartWaitsForTheDatabaseAndSaysSo(t *testing.T) {
 		t.Fatalf("Start = %v with the database there; want nil", err)
 	}
 	// What readiness found is good for a second.
-	if status, _, _ := ask(t, http.MethodGet, api+"/.well-known/jwks.json"); status != http.StatusOK {
+	if status, _, _ := ask(t, http.MethodGet, api+"/.well-known/jwks.json", ""); status != http.StatusOK {
 		t.Errorf("the keys = %d after the start; want 200", status)
 	}
-	if status, _, _ := ask(t, http.MethodPost, api+"/api/v1/auth/login"); status != http.StatusUnauthorized {
+	if status, _, _ := ask(t, http.MethodPost, api+"/api/v1/auth/login", credentials); status != http.StatusUnauthorized {
 		t.Errorf("a login of nobody = %d after the start; want 401", status)
 	}
 	if err := app.Stop(context.Background()); err != nil {
@@ -283,6 +263,44 @@ func TestAListenerThatDiesWhileTheDatabaseIsNotThere(t *testing.T) {
 	<-store.tries
 	died := errors.New("accept: too many open files")
 	app.LoseListener(died)
+	if err := <-started; !errors.Is(err, died) {
+		t.Errorf("Start = %v; want what the listener died of", err)
+	}
+}
+
+// held is a store that answers the probe when it is told to.
+type held struct {
+	ports.Store
+	asked, goOn chan struct{}
+	once        sync.Once
+}
+
+// Probes are asked by bootstrap.
+func (s *held) Probes() []ports.Probe { return []ports.Probe{s} }
+
+// Name implements ports.Probe.
+func (s *held) Name() string { return "database" }
+
+// Check implements ports.Probe.
+func (s *held) Check(context.Context) error {
+	s.once.Do(func() {
+		close(s.asked)
+		<-s.goOn
+	})
+	return nil
+}
+
+func TestAListenerThatDiesWhileTheDatabaseAnswers(t *testing.T) {
+	t.Parallel()
+	store := &held{Store: memstore.New(), asked: make(chan struct{}), goOn: make(chan struct{})}
+	app, started, log := begin(t.Context(), t, store)
+	<-store.asked
+	died := errors.New("accept: too many open files")
+	app.LoseListener(died)
+	for len(log.lines(t, "a listener died")) == 0 {
+		runtime.Gosched()
+	}
+	close(store.goOn)
 	if err := <-started; !errors.Is(err, died) {
 		t.Errorf("Start = %v; want what the listener died of", err)
 	}

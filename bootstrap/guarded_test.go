@@ -2,11 +2,9 @@ package bootstrap_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -167,8 +165,8 @@ func TestReplacedPortsAreUsedThroughGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			auth := "http://" + app.HTTPAddr() + "/api/v1/auth/"
-			post(t, auth+"register", `{"email":"ada@example.com","password":"correct horse battery staple"}`)
-			tokens := post(t, auth+"login", `{"identifier":"ada@example.com","password":"correct horse battery staple"}`)
+			post(t, auth+"register", registration)
+			tokens := post(t, auth+"login", credentials)
 			post(t, auth+"refresh", fmt.Sprintf(`{"refresh_token":%q}`, tokens["refresh_token"]))
 			select { // what the workers do
 			case <-w.complete:
@@ -188,25 +186,4 @@ func TestReplacedPortsAreUsedThroughGuard(t *testing.T) {
 			}
 		})
 	}
-}
-
-// post sends a body of JSON and returns what was answered; all but success fails.
-func post(t *testing.T, url, body string) map[string]any {
-	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // only read
-	var members map[string]any
-	if err := json.NewDecoder(answer.Body).Decode(&members); err != nil || answer.StatusCode/100 != 2 {
-		t.Fatalf("%s = %d %v, %v", url, answer.StatusCode, members, err)
-	}
-	return members
 }

@@ -1,9 +1,7 @@
 package bootstrap_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,29 +29,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// call posts to the API and holds the status against want.
-func call(t *testing.T, addr, path string, body map[string]string, want int) {
-	t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/api/v1/auth/"+path, bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // only read
-	if answer.StatusCode != want {
-		t.Fatalf("%s: %d; want %d", path, answer.StatusCode, want)
-	}
-}
-
 func TestHashWorkersEndWithTheirService(t *testing.T) { //nolint:paralleltest // counts goroutines
 	if runtime.GOOS != "linux" {
 		t.Skip("worker processes are for Linux")
@@ -75,8 +50,8 @@ func TestHashWorkersEndWithTheirService(t *testing.T) { //nolint:paralleltest //
 			if err := app.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			call(t, app.HTTPAddr(), "register", map[string]string{"email": "ada@example.com", "password": "correct horse battery staple"}, http.StatusCreated)
-			if got := !regexp.MustCompile(`(?m)^authserve_password_in_process_total\S* 0$`).MatchString(scrape(t, app.OpsAddr())); got != c.inside {
+			post(t, "http://"+app.HTTPAddr()+"/api/v1/auth/register", registration)
+			if got := !regexp.MustCompile(`(?m)^authserve_password_in_process_total\S* 0$`).MatchString(metrics(t, app)); got != c.inside {
 				t.Errorf("hashed inside the service: %v; want %v", got, c.inside)
 			}
 			if err := app.Stop(context.Background()); err != nil {
@@ -105,12 +80,12 @@ func TestHashesAreLookedAfterInTheBackground(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = app.Stop(context.Background()) })
-	call(t, app.HTTPAddr(), "register", map[string]string{"email": "ada@example.com", "password": "correct horse battery staple"}, http.StatusCreated)
+	post(t, "http://"+app.HTTPAddr()+"/api/v1/auth/register", registration)
 	hasher.SetCost(2)
-	call(t, app.HTTPAddr(), "login", map[string]string{"identifier": "ada@example.com", "password": "correct horse battery staple"}, http.StatusOK)
+	post(t, "http://"+app.HTTPAddr()+"/api/v1/auth/login", credentials)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for hasher.Rehashes() == 0 || !strings.Contains(scrape(t, app.OpsAddr()), `task="hash_mix"`) {
+	for hasher.Rehashes() == 0 || !strings.Contains(metrics(t, app), `task="hash_mix"`) {
 		select {
 		case <-look.C:
 		case <-t.Context().Done():
@@ -119,23 +94,10 @@ func TestHashesAreLookedAfterInTheBackground(t *testing.T) {
 	}
 }
 
-func scrape(t *testing.T, addr string) string {
+func metrics(t *testing.T, app *bootstrap.App) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // only read
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	_, _, text := ask(t, http.MethodGet, "http://"+app.OpsAddr()+"/metrics", "")
+	return text
 }
 
 func TestEngineIsConfiguredAsWritten(t *testing.T) {

@@ -35,6 +35,7 @@ type parts struct {
 	Config    Config
 	Telemetry *telemetry.Telemetry
 	Database  database
+	Replicas  *replicas
 	Tokens    *token.Service
 	Admin     *admin.Service
 	Worker    *worker.Runner
@@ -71,9 +72,18 @@ func (s *service) start(ctx context.Context) (err error) {
 	if err := s.await(ctx); err != nil {
 		return err
 	}
-	s.p.Worker.Start() //nolint:contextcheck // the tasks outlive the start
+	select {
+	case err := <-s.failed: // a listener, while the last try was under way
+		return err
+	default:
+	}
+	s.p.Replicas.start() //nolint:contextcheck // as the tasks
+	s.p.Worker.Start()   //nolint:contextcheck // the tasks outlive the start
 	s.p.Gate.open.Store(true)
 	s.p.Readiness.open.Store(true)
+	if len(s.failed) > 0 { // just now; Run ends the service. One that dies later closes readiness behind us
+		s.p.Readiness.open.Store(false)
+	}
 	s.p.Telemetry.Logger.Info("listening",
 		zap.String("http_addr", s.p.Listeners.httpAddr), zap.String("ops_addr", s.p.Listeners.opsAddr),
 		zap.String("issuer", s.p.Listeners.issuer), zap.String("version", buildVersion().Version))
@@ -151,9 +161,9 @@ func pauseAfter(n int) time.Duration {
 func (s *service) watch(serve func() error) {
 	go func() {
 		if err := serve(); err != nil {
+			s.failed <- err
 			s.p.Readiness.open.Store(false)
 			s.p.Telemetry.Logger.Error("a listener died", zap.Error(err))
-			s.failed <- err
 		}
 	}()
 }
@@ -170,7 +180,7 @@ func (s *service) stop(ctx context.Context) error {
 
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSteps)
 	defer cancel()
-	err := errors.Join(drained, s.p.Worker.Stop(last), s.p.Listeners.ops.Shutdown(last))
+	err := errors.Join(drained, s.p.Worker.Stop(last), s.p.Replicas.stop(last), s.p.Listeners.ops.Shutdown(last))
 	if err != nil {
 		log.Warn("not everything finished in time", zap.Error(err))
 	}

@@ -31,22 +31,22 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	p := program{stdout: stdout}
+	p := program{stdout: stdout, stderr: stderr}
 	return cli.Run(ctx, p.actions(), cli.Streams{In: stdin, Out: stdout, Err: stderr}, args)
 }
 
 // program is what the commands of one process share.
-type program struct{ stdout io.Writer }
+type program struct{ stdout, stderr io.Writer }
 
 func (p program) actions() cli.Actions {
 	return cli.Actions{
 		Settings:      ConfigFlags(),
 		Version:       buildVersion(),
 		Serve:         p.serve,
-		MigrateUp:     migration(ports.Migrator.Up),
-		MigrateDown:   migrateDown,
-		MigrateStatus: migration(ports.Migrator.Status),
-		MigratePlan:   migration(ports.Migrator.Plan),
+		MigrateUp:     migration(p, ports.Migrator.Up),
+		MigrateDown:   p.migrateDown,
+		MigrateStatus: migration(p, ports.Migrator.Status),
+		MigratePlan:   migration(p, ports.Migrator.Plan),
 		MigrateDoctor: migrateDoctor,
 		CreateUser:    createUser,
 		ImportUsers:   importUsers,
@@ -93,8 +93,16 @@ func (p program) announce(app *App) error {
 	if app.cfg.Env != Development || app.cfg.Log.Format != "console" {
 		return nil
 	}
+	entCfg, err := storeConfig(app.cfg)
+	if err != nil {
+		return err
+	}
+	data, err := entstore.NewMigrator(entCfg) // for its name alone
+	if err != nil {
+		return err
+	}
 	base := "http://" + reachable(app.HTTPAddr())
-	_, err := fmt.Fprintf(p.stdout, `
+	_, err = fmt.Fprintf(p.stdout, `
 authserve listens on %[1]s (operations: http://%[2]s), data in %[3]s.
 
 Try it:
@@ -106,27 +114,30 @@ Try it:
 The first administrator:  %[4]s user create --email you@example.com --role admin
 Stop with Ctrl-C.
 
-`, base, reachable(app.OpsAddr()), app.cfg.DataDir, programName())
+`, base, reachable(app.OpsAddr()), data, programName())
 	return err
 }
 
 // migrateDown takes the data directory for itself: reverting a migration drops what
 // a running service works on.
-func migrateDown(ctx context.Context, c cli.Config) (reverted []ports.Migration, err error) {
+func (p program) migrateDown(ctx context.Context, c cli.Config, dropData bool) (reverted []ports.Migration, err error) {
 	cfg, err := load(c)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openDataDir(cfg.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	release, err := dir.lock()
+	release, err := lockDataDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	return migration(ports.Migrator.Down)(ctx, c)
+	m, err := p.migrator(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if dropData {
+		return m.DownWithData(ctx)
+	}
+	return m.Down(ctx)
 }
 
 // programName is how the reader can call this program again.
@@ -138,22 +149,41 @@ func programName() string {
 }
 
 // migration runs one method of the migrator of the configured store.
-func migration[Step any](run func(ports.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
+func migration[Step any](p program, run func(ports.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
 	return func(ctx context.Context, c cli.Config) ([]Step, error) {
 		cfg, err := load(c)
 		if err != nil {
 			return nil, err
 		}
-		entCfg, err := storeConfig(cfg)
-		if err != nil {
-			return nil, err
-		}
-		m, err := entstore.NewMigrator(entCfg)
+		m, err := p.migrator(cfg)
 		if err != nil {
 			return nil, err
 		}
 		return run(m, ctx)
 	}
+}
+
+// waiting tells why nothing happens.
+func (p program) waiting(holder string) { _, _ = fmt.Fprintln(p.stderr, waitingForLock(holder)) }
+
+func waitingForLock(holder string) string { return "waiting for the migration lock, held by " + holder }
+
+// migrator is migratorOf for whoever waits for the lock.
+func (p program) migrator(cfg Config) (*entstore.Migrator, error) {
+	entCfg, err := storeConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	entCfg.Waiting = p.waiting
+	return entstore.NewMigrator(entCfg)
+}
+
+func migratorOf(cfg Config) (*entstore.Migrator, error) {
+	entCfg, err := storeConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return entstore.NewMigrator(entCfg)
 }
 
 func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (created domain.Account, err error) {
@@ -172,26 +202,32 @@ func importUsers(ctx context.Context, c cli.Config, rows iter.Seq2[account.Impor
 	return report, err
 }
 
-// withCore builds a use case on the configured store, without listeners or workers,
-// brings the schema up to date, runs fn as the operating-system user, and closes
-// everything again.
+// withCore runs fn with a use case on the configured store, as the operating-system user.
 func withCore[S any](ctx context.Context, c cli.Config, fn func(context.Context, S) error) error {
 	cfg, err := load(c)
 	if err != nil {
 		return err
 	}
-	var db database
 	var service S
+	return withDatabase(ctx, cfg, cfg.Database.Migrate, fx.Populate(&service), func(database) error {
+		return fn(asOperator(ctx), service)
+	})
+}
+
+// withDatabase builds the configured store and what more asks for, without listeners or
+// workers, checks its schema or brings it up to date as mode says, runs fn, and closes
+// everything again.
+func withDatabase(ctx context.Context, cfg Config, mode MigrateMode, more fx.Option, fn func(database) error) (err error) {
+	var db database
 	opened := &closers{}
-	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Populate(&db, &service)); err != nil {
+	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Options(fx.Populate(&db), more)); err != nil {
 		return err
 	}
-	if err = db.migrate(ctx, cfg.Database.Migrate); err != nil {
-		err = fmt.Errorf("database schema: %w", err)
-	} else {
-		err = fn(asOperator(ctx), service)
+	defer func() { err = errors.Join(err, opened.close()) }()
+	if err := db.migrate(ctx, mode); err != nil {
+		return fmt.Errorf("database schema: %w", err)
 	}
-	return errors.Join(err, opened.close())
+	return fn(db)
 }
 
 // asOperator makes the operating-system user the actor.

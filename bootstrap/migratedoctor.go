@@ -19,11 +19,7 @@ func migrateDoctor(ctx context.Context, c cli.Config) []cli.Check {
 	if err != nil {
 		return failed("configuration", err)
 	}
-	entCfg, err := storeConfig(cfg)
-	if err != nil {
-		return failed("configuration", err)
-	}
-	m, err := entstore.NewMigrator(entCfg)
+	m, err := migratorOf(cfg)
 	if err != nil {
 		return failed("configuration", err)
 	}
@@ -72,6 +68,9 @@ func checkVersions(x entstore.Examination) cli.Check {
 		check.Advice = "Find out who has changed the table goose_db_version, or what was restored. `authserve migrate up` applies what is missing, out of its order: try it on a copy first."
 	case len(x.Pending) > 0:
 		check.Status, check.Summary = cli.CheckWarn, fmt.Sprintf("%d migrations are pending", len(x.Pending))
+		if len(x.Pending) == 1 {
+			check.Summary = "1 migration is pending"
+		}
 		check.Advice = "`authserve migrate plan` prints them; `authserve migrate up` applies them, and so does the next start with database.migrate set to auto."
 	}
 	return check

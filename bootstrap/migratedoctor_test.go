@@ -95,6 +95,8 @@ func TestMigrateDoctorWords(t *testing.T) {
 		"changed files":    {entstore.Examination{Files: errors.New("not those")}, "migrations", cli.CheckFail, "not those"},
 		"another branch":   {entstore.Examination{Unknown: []int64{7}}, "versions", cli.CheckFail, "[7]"},
 		"a gap":            {entstore.Examination{Gaps: []ports.Migration{step}, Pending: []ports.Migration{step}}, "versions", cli.CheckFail, "2 (more)"},
+		"one step":         {entstore.Examination{Pending: []ports.Migration{step}}, "versions", cli.CheckWarn, "1 migration is pending"},
+		"two steps":        {entstore.Examination{Pending: []ports.Migration{step, step}}, "versions", cli.CheckWarn, "2 migrations are pending"},
 		"interrupted up":   {entstore.Examination{Interrupted: &entstore.Interrupted{Version: 2, Up: true}}, "interrupted", cli.CheckFail, "migration 2 was begun to be applied"},
 		"interrupted down": {entstore.Examination{Interrupted: &entstore.Interrupted{Version: 2}}, "interrupted", cli.CheckFail, "migration 2 was begun to be reverted"},
 		"under way":        {entstore.Examination{Interrupted: &entstore.Interrupted{Version: 2}, Holder: "connection 9"}, "interrupted", cli.CheckWarn, "is being reverted now"},

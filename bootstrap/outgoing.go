@@ -36,7 +36,7 @@ func outgoingModule() fx.Option {
 }
 
 // breakers are the circuits, by the one fixed name each of them has.
-type breakers struct{ dbRead, dbWrite, hash, mail, breach *guard.Circuit }
+type breakers struct{ dbRead, dbWrite, hash, mail, breach, redis *guard.Circuit }
 
 func newRegistry(clock ports.Clock, tracers trace.TracerProvider, meters metric.MeterProvider) (*guard.Registry, ports.Breakers, error) {
 	r, err := guard.NewRegistry(clock, tracers, meters)
@@ -55,6 +55,7 @@ func newBreakers(cfg Config, r *guard.Registry) (*breakers, error) {
 		{"hash", cfg.Guard.Hash, &b.hash},
 		{"mail", cfg.Guard.Mail, &b.mail},
 		{"breach", cfg.Guard.Breach, &b.breach},
+		{"redis", cfg.Guard.Redis, &b.redis},
 	} {
 		var err error
 		if *c.circuit, err = r.Circuit(c.name, guard.Settings(c.settings)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/fx"
+	"go.uber.org/zap"
 
 	"authserve/adapters/outbound/cache"
 	"authserve/adapters/outbound/entstore"
@@ -18,7 +19,7 @@ import (
 )
 
 func storeModule() fx.Option {
-	return fx.Module("store", fx.Provide(openDatabase, newStore))
+	return fx.Module("store", fx.Provide(openDatabase, newAnnouncer, newStore))
 }
 
 // database is the chosen store as it is, before any guard.
@@ -29,7 +30,7 @@ type database struct {
 }
 
 // openDatabase chooses the store. It closes with the service.
-func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters metric.MeterProvider, opened *closers) (database, error) {
+func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters metric.MeterProvider, log *zap.Logger, opened *closers) (database, error) {
 	if o.store != nil {
 		return foreignDatabase(o.store, opened), nil
 	}
@@ -38,6 +39,7 @@ func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters me
 		return database{}, err
 	}
 	entCfg.TracerProvider, entCfg.MeterProvider = tracers, meters
+	entCfg.Waiting = func(holder string) { log.Warn(waitingForLock(holder)) }
 	s, err := entstore.Open(o.ctx, entCfg)
 	if err != nil {
 		return database{}, fmt.Errorf("open the database: %w", err)
@@ -80,12 +82,28 @@ func storeConfig(cfg Config) (entstore.Config, error) {
 
 // newStore has the cache before the guard: what is remembered needs no slot and no
 // closed circuit.
-func newStore(cfg Config, db database, b *breakers, clock ports.Clock, meters metric.MeterProvider) (ports.Store, error) {
-	guarded := guard.Store(db.Store, b.dbRead, b.dbWrite)
+func newStore(cfg Config, d storeDeps) (ports.Store, *replicas, error) {
+	guarded := guard.Store(d.Database.Store, d.Breakers.dbRead, d.Breakers.dbWrite)
 	if cfg.Cache.TTL == 0 {
-		return guarded, nil
+		return guarded, &replicas{}, nil
 	}
-	return cache.New(guarded, cache.Config(cfg.Cache), clock, meters)
+	if d.Announcer == nil {
+		s, err := cache.New(guarded, cache.Config(cfg.Cache), d.Clock, d.Meters)
+		return s, &replicas{}, err
+	}
+	s, relay, err := cache.NewReplica(guarded, cache.Config(cfg.Cache), d.Clock, d.Meters, d.Announcer, replicaEvents(d.Logger))
+	return s, &replicas{relay}, err
+}
+
+// storeDeps are what the store is made of.
+type storeDeps struct {
+	fx.In
+	Database  database
+	Announcer ports.Announcer // nil: there are no replicas to tell
+	Breakers  *breakers
+	Clock     ports.Clock
+	Meters    metric.MeterProvider
+	Logger    *zap.Logger
 }
 
 // reachTimeout bounds one try to reach the database.

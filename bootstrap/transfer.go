@@ -3,18 +3,33 @@ package bootstrap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"go.uber.org/fx"
 
 	"authserve/adapters/inbound/cli"
+	"authserve/adapters/outbound/entstore"
 	"authserve/ports"
 )
 
 // exportAll works beside a running service.
 func exportAll(ctx context.Context, c cli.Config, w io.Writer, progress func(ports.TransferReport)) (ports.TransferReport, error) {
-	return transfer(ctx, c, MigrateCheck, func(t ports.Transferer) (ports.TransferReport, error) {
+	cfg, err := load(c)
+	if err != nil {
+		return nil, err
+	}
+	url, err := cfg.DatabaseURL()
+	if err != nil {
+		return nil, err
+	}
+	absent, err := entstore.Absent(entstore.Config{URL: url.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	if absent {
+		return nil, errors.New("there is no database to export: look at database.url and data_dir")
+	}
+	return transfer(ctx, cfg, MigrateCheck, func(t ports.Transferer) (ports.TransferReport, error) {
 		return t.Export(ctx, w, progress)
 	})
 }
@@ -26,37 +41,25 @@ func importAll(ctx context.Context, c cli.Config, r io.Reader, progress func(por
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openDataDir(cfg.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	release, err := dir.lock()
+	release, err := lockDataDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	return transfer(ctx, c, MigrateAuto, func(t ports.Transferer) (ports.TransferReport, error) {
+	return transfer(ctx, cfg, MigrateAuto, func(t ports.Transferer) (ports.TransferReport, error) {
 		return t.Import(ctx, r, progress)
 	})
 }
 
-func transfer(ctx context.Context, c cli.Config, mode MigrateMode, fn func(ports.Transferer) (ports.TransferReport, error)) (report ports.TransferReport, err error) {
-	cfg, err := load(c)
-	if err != nil {
-		return nil, err
-	}
-	var db database
-	opened := &closers{}
-	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Populate(&db)); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, opened.close()) }()
-	if err := db.migrate(ctx, mode); err != nil {
-		return nil, fmt.Errorf("database schema: %w", err)
-	}
-	t, ok := db.Store.(ports.Transferer)
-	if !ok {
-		return nil, ports.ErrUnsupported
-	}
-	return fn(t)
+// transfer runs fn on the configured store, whose schema is what mode says.
+func transfer(ctx context.Context, cfg Config, mode MigrateMode, fn func(ports.Transferer) (ports.TransferReport, error)) (report ports.TransferReport, err error) {
+	err = withDatabase(ctx, cfg, mode, fx.Options(), func(db database) error {
+		t, ok := db.Store.(ports.Transferer)
+		if !ok {
+			return ports.ErrUnsupported
+		}
+		report, err = fn(t)
+		return err
+	})
+	return report, err
 }

@@ -33,24 +33,12 @@ func shippedConfigs() map[string]map[string]string {
 			"AUTHSERVE_SMTP_URL": "smtp://127.0.0.1:2525?tls=none", "AUTHSERVE_SMTP_FROM": "auth@example.com",
 			"AUTHSERVE_PASSWORD_ALGORITHM": "bcrypt", "AUTHSERVE_TOKEN_ALGORITHM": "EdDSA",
 		},
+		"with a Redis that is not there": {"AUTHSERVE_REDIS_URL": "redis://127.0.0.1:1"},
 		"production": {
 			"AUTHSERVE_ENV": "production", "AUTHSERVE_MASTER_KEY": masterKey, "AUTHSERVE_ISSUER": "https://auth.example.com",
 			"AUTHSERVE_TRUSTED_PROXIES": "10.0.0.0/8",
 		},
 	}
-}
-
-func load(t *testing.T, variables map[string]string) bootstrap.Config {
-	t.Helper()
-	environ := []string{"AUTHSERVE_DATA_DIR=" + t.TempDir(), "AUTHSERVE_HTTP_ADDR=127.0.0.1:0", "AUTHSERVE_OPS_ADDR=127.0.0.1:0"}
-	for name, value := range variables {
-		environ = append(environ, name+"="+value)
-	}
-	cfg, _, err := bootstrap.Load(bootstrap.LoadInput{Environ: environ})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }
 
 func TestEveryShippedConfigurationStartsAndStopsWithoutATrace(t *testing.T) { //nolint:paralleltest // counts goroutines
@@ -65,7 +53,7 @@ func TestEveryShippedConfigurationStartsAndStopsWithoutATrace(t *testing.T) { //
 				t.Fatal(err)
 			}
 			for _, url := range []string{"http://" + app.HTTPAddr() + "/healthz", "http://" + app.OpsAddr() + "/readyz"} {
-				if got := get(t, url); got != http.StatusOK {
+				if got, _, _ := ask(t, http.MethodGet, url, ""); got != http.StatusOK {
 					t.Errorf("%s = %d; want 200", url, got)
 				}
 			}
@@ -79,21 +67,6 @@ func TestEveryShippedConfigurationStartsAndStopsWithoutATrace(t *testing.T) { //
 			goleak.VerifyNone(t, ignore...)
 		})
 	}
-}
-
-func get(t *testing.T, url string) int {
-	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // only read
-	return answer.StatusCode
 }
 
 func TestTheGraphOfConstructorsIsWhole(t *testing.T) {

@@ -79,3 +79,18 @@ func newWorker(p workerParams) (*worker.Runner, error) {
 	}
 	return worker.New(p.Clock, p.Logger, p.Tracers, p.Meters, tasks...)
 }
+
+// optimizeInterval is how often SQLite looks whether tables have grown so much that
+// its plans need new statistics; mostly none have, and nothing is done.
+const optimizeInterval = time.Hour
+
+// optimizeTask is there for a database that asks for it.
+func optimizeTask(db database) (task worker.Task, ok bool) {
+	store, ok := db.Store.(interface {
+		Optimize(ctx context.Context) error
+	})
+	if !ok {
+		return worker.Task{}, false
+	}
+	return worker.Task{Name: "optimize", Every: optimizeInterval, Run: store.Optimize}, true
+}

@@ -89,7 +89,7 @@ func Start(ctx context.Context, binary, dir string, environ []string, args ...st
 	}
 	p := &Process{done: make(chan struct{}), log: log}
 	p.cmd = exec.CommandContext(ctx, binary, append([]string{"serve"}, args...)...) //nolint:gosec // the binary under test
-	p.cmd.Dir, p.cmd.Env = dir, environ
+	p.cmd.Dir, p.cmd.Env, p.cmd.SysProcAttr = dir, environ, ChildAttributes()
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (p *Process) Log() string { return p.log.String() }
 // Run runs one command of the program to its end.
 func Run(ctx context.Context, binary, dir string, environ []string, stdin string, args ...string) (stdout, stderr string, exit int, err error) {
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary under test
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, environ, strings.NewReader(stdin)
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.SysProcAttr = dir, environ, strings.NewReader(stdin), ChildAttributes()
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err = cmd.Run()

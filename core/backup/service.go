@@ -54,7 +54,7 @@ func (s *Service) Run(ctx context.Context) (Report, error) {
 	report := Report{Path: s.path(name)}
 	var err error
 	if report.Snapshot, err = s.snapshots.Create(ctx, report.Path); err != nil {
-		return Report{}, fmt.Errorf("backup: %s: %w", s.path(name), err)
+		return Report{}, fmt.Errorf("backup: %s: %w", report.Path, err)
 	}
 	taken, err := s.taken(ctx)
 	if err != nil {

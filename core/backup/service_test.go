@@ -82,13 +82,13 @@ func TestDue(t *testing.T) {
 		names []string
 		want  bool
 	}{
-		"none yet":               {nil, true},
-		"only foreign files":     {[]string{"authserve-20260310T120000Z.db.old", "authserve-2026.db", "zzz", "authserve-20261340T120000Z.db"}, true},
-		"a fresh one":            {[]string{"authserve-20260301T000000Z.db", "authserve-20260310T115959Z.db"}, false},
-		"one of the interval":    {[]string{"authserve-20260309T120000Z.db"}, true},
-		"a second before it is":  {[]string{"authserve-20260309T120001Z.db"}, false},
-		"one of the future":      {[]string{"authserve-20260309T120001Z.db", "authserve-20270101T000000Z.db"}, false},
-		"only of the future":     {[]string{"authserve-20270101T000000Z.db"}, true},
+		"none yet":              {nil, true},
+		"only foreign files":    {[]string{"authserve-20260310T120000Z.db.old", "authserve-2026.db", "zzz", "authserve-20261340T120000Z.db"}, true},
+		"a fresh one":           {[]string{"authserve-20260301T000000Z.db", "authserve-20260310T115959Z.db"}, false},
+		"one of the interval":   {[]string{"authserve-20260309T120000Z.db"}, true},
+		"a second before it is": {[]string{"authserve-20260309T120001Z.db"}, false},
+		"one of the future":     {[]string{"authserve-20260309T120001Z.db", "authserve-20270101T000000Z.db"}, false},
+		"only of the future":    {[]string{"authserve-20270101T000000Z.db"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -50,9 +50,10 @@ type Actions struct {
 	// Serve runs the service until ctx ends, and returns when it has drained.
 	Serve func(ctx context.Context, c Config) error
 	// MigrateUp, MigrateDown, MigrateStatus and MigratePlan are the methods of
-	// ports.Migrator on the configured store.
+	// ports.Migrator on the configured store. With dropData rows may go with their
+	// tables; otherwise MigrateDown fails with ports.ErrHoldsData where they would.
 	MigrateUp     func(ctx context.Context, c Config) ([]ports.Migration, error)
-	MigrateDown   func(ctx context.Context, c Config) ([]ports.Migration, error)
+	MigrateDown   func(ctx context.Context, c Config, dropData bool) ([]ports.Migration, error)
 	MigrateStatus func(ctx context.Context, c Config) ([]ports.Migration, error)
 	MigratePlan   func(ctx context.Context, c Config) ([]ports.PlannedMigration, error)
 	// MigrateDoctor looks at the schema of the configured store. It changes nothing.
@@ -179,8 +180,9 @@ func serveCommand(a Actions, given *Config) *cobra.Command {
 		Long: `Run the service until SIGTERM or SIGINT, then finish the requests under way and
 exit.
 
-On SQLite, pending migrations are applied first, and in development a master key
-is made when there is none. One service at a time uses a data directory.`,
+Pending migrations are applied first, on every database, unless database.migrate is
+check or off. In development a master key is made when there is none. One service at
+a time uses a data directory.`,
 		Args: cobra.NoArgs,
 		RunE: action(func(c *cobra.Command, _ []string) error { return a.Serve(c.Context(), *given) }),
 	}

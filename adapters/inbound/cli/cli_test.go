@@ -23,11 +23,12 @@ import (
 
 // calls records what the commands asked for.
 type calls struct {
-	config  cli.Config
-	account admin.NewAccount
-	err     error // for every action to return
-	health  string
-	warning string // what the warning of CheckConfig ends in
+	config   cli.Config
+	account  admin.NewAccount
+	err      error // for every action to return
+	health   string
+	dropData bool
+	warning  string // what the warning of CheckConfig ends in
 }
 
 func (r *calls) actions() cli.Actions {
@@ -50,7 +51,11 @@ func (r *calls) actions() cli.Actions {
 			r.config = c
 			return r.err
 		},
-		MigrateUp: migrations(second), MigrateDown: migrations(), MigrateStatus: migrations(first, second),
+		MigrateUp: migrations(second), MigrateStatus: migrations(first, second),
+		MigrateDown: func(_ context.Context, c cli.Config, dropData bool) ([]ports.Migration, error) {
+			r.config, r.dropData = c, dropData
+			return nil, r.err
+		},
 		MigratePlan: func(_ context.Context, c cli.Config) ([]ports.PlannedMigration, error) {
 			r.config = c
 			return []ports.PlannedMigration{
@@ -104,6 +109,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"serve", 0, "", ""},
 		{"migrate up", 0, "2  more  applied\n", ""},
 		{"migrate down", 0, "There is nothing to revert.\n", ""},
+		{"migrate down --help", 0, "is refused, with the\nnumber of rows of each, unless --drop-data is given", ""},
 		{"migrate status", 0, "1  init  applied 2026-03-01T12:00:00Z\n2  more  pending\n", ""},
 		{"migrate plan", 0, "-- 2  more\n-- more\nCREATE TABLE more (id int);\n\n-- 3  less\nDROP TABLE less;\n", ""},
 		{"migrate plan --json", 0, `"sql": "DROP TABLE less;\n"`, ""},
@@ -330,5 +336,18 @@ func TestConfigPrintShowsWhatItKnowsBesideFaults(t *testing.T) {
 	got := run(t, &calls{err: errors.New("two faults")}, "", "config", "print")
 	if got.code != 1 || got.out != "env: development\n" || !strings.Contains(got.err, "two faults") {
 		t.Errorf("got %+v, want the tree on stdout, the faults on stderr, and 1", got)
+	}
+}
+
+// TestMigrateDownAsksBeforeItDeletes: the refusal says what would be lost and what to do.
+func TestMigrateDownAsksBeforeItDeletes(t *testing.T) {
+	t.Parallel()
+	r := &calls{err: errors.Join(ports.ErrHoldsData.Wrap(errors.New("accounts: 3")))}
+	if got := run(t, r, "", "migrate", "down"); got.code != 1 || r.dropData || !strings.Contains(got.err, "accounts: 3") || !strings.Contains(got.err, "--drop-data") {
+		t.Errorf("exit code %d, dropData %t, %q; want the refusal with the number and the flag", got.code, r.dropData, got.err)
+	}
+	r = &calls{}
+	if got := run(t, r, "", "migrate", "down", "--drop-data"); got.code != 0 || !r.dropData {
+		t.Errorf("--drop-data: exit code %d, dropData %t, %q; want it passed on", got.code, r.dropData, got.err)
 	}
 }

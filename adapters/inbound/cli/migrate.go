@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"authserve/core/domain"
 	"authserve/ports"
 )
 
@@ -19,11 +21,32 @@ func migrateCommand(a Actions, given *Config) *cobra.Command {
 	migrate.AddCommand(
 		planCommand(a, given),
 		migrationCommand("up", "Apply every pending migration", "There is nothing to apply.", a.MigrateUp, given),
-		migrationCommand("down", "Revert the newest applied migration, with the data that only it has a place for", "There is nothing to revert.", a.MigrateDown, given),
+		downCommand(a, given),
 		migrationCommand("status", "List the migrations and when they were applied", "There are no migrations.", a.MigrateStatus, given),
 		migrateDoctorCommand(a, given),
 	)
 	return migrate
+}
+
+func downCommand(a Actions, given *Config) *cobra.Command {
+	var dropData bool
+	c := migrationCommand("down", "Revert the newest applied migration, with the data that only it has a place for", "There is nothing to revert.",
+		func(ctx context.Context, cfg Config) ([]ports.Migration, error) {
+			steps, err := a.MigrateDown(ctx, cfg, dropData)
+			var refused *domain.Error
+			if errors.Is(err, ports.ErrHoldsData) && errors.As(err, &refused) {
+				err = refused.Wrap(fmt.Errorf("%w; nothing was done: make a backup, then give --drop-data if these rows may go", refused.Unwrap()))
+			}
+			return steps, err
+		}, given)
+	c.Long = `Revert the newest applied migration, with the data that only it has a place for.
+No service may run.
+
+A migration whose reversal drops tables that hold rows is refused, with the
+number of rows of each, unless --drop-data is given. On SQLite and PostgreSQL
+the first migration is all tables: to revert it deletes every account.`
+	c.Flags().BoolVar(&dropData, "drop-data", false, "Revert also a migration whose reversal drops tables that hold rows, accounts among them.")
+	return c
 }
 
 func planCommand(a Actions, given *Config) *cobra.Command {

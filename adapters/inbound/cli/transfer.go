@@ -27,9 +27,9 @@ happens after it is not in it, so stop the service before you move for good.
 
 Signing keys stay sealed: the other service needs the same master keys. The file holds
 password hashes and addresses: it is made with mode 0600, and never overwrites another.
-"-" is standard output.`,
+"-" is standard output: a file that your shell makes of it has the mode of your umask.`,
 		Example: `  authserve export --output all.jsonl
-  authserve export --output - | gzip > all.jsonl.gz`,
+  (umask 077; authserve export --output - | gzip > all.jsonl.gz)`,
 		Args: cobra.NoArgs,
 		RunE: action(func(c *cobra.Command, _ []string) error {
 			if output == "" {
@@ -39,9 +39,9 @@ password hashes and addresses: it is made with mode 0600, and never overwrites a
 			if err != nil {
 				return err
 			}
-			told := newTransferProgress(c.ErrOrStderr())
-			report, err := a.Export(c.Context(), *given, w, told.show)
-			told.end()
+			progress := newProgress(c.ErrOrStderr())
+			report, err := a.Export(c.Context(), *given, w, tellTransfer(progress))
+			progress.end()
 			if err = errors.Join(err, done(err == nil)); err != nil {
 				return err
 			}
@@ -87,11 +87,13 @@ func importCommand(a Actions, given *Config) *cobra.Command {
 nothing yet, and read it back to compare counts and checksums. The schema is made
 first. The service must not run. "-" is standard input.
 
-After a failure the database holds a part: drop it, and import into a new one.`,
+After a failure the database may hold a part, with which no service starts: drop it, and
+import into a new one.`,
 		Example: `  AUTHSERVE_DATABASE_URL=postgres://… authserve import all.jsonl`,
 		Args:    cobra.ExactArgs(1),
 		RunE: action(func(c *cobra.Command, args []string) error {
-			in := c.InOrStdin()
+			in, done := until(c.Context(), c.InOrStdin())
+			defer done()
 			if args[0] != "-" {
 				file, err := os.Open(args[0])
 				if err != nil {
@@ -100,9 +102,9 @@ After a failure the database holds a part: drop it, and import into a new one.`,
 				defer func() { _ = file.Close() }() // only read
 				in = file
 			}
-			told := newTransferProgress(c.ErrOrStderr())
-			report, err := a.Import(c.Context(), *given, in, told.show)
-			told.end()
+			progress := newProgress(c.ErrOrStderr())
+			report, err := a.Import(c.Context(), *given, in, tellTransfer(progress))
+			progress.end()
 			if err != nil {
 				return err
 			}
@@ -136,21 +138,15 @@ func writeTransfer(w io.Writer, report ports.TransferReport, asJSON bool) error 
 	return table.Flush()
 }
 
-// transferProgress tells on a terminal how far it is.
-type transferProgress struct{ line *importProgress }
-
-func newTransferProgress(stderr io.Writer) transferProgress {
-	return transferProgress{newImportProgress(stderr)}
-}
-
-func (p transferProgress) show(r ports.TransferReport) {
-	if len(r) > 0 {
-		latest := r[len(r)-1]
-		p.line.tell(fmt.Sprintf("%s: %d rows", latest.Name, latest.Rows))
+// tellTransfer says which table it is at.
+func tellTransfer(p *progress) func(ports.TransferReport) {
+	return func(r ports.TransferReport) {
+		if len(r) > 0 {
+			latest := r[len(r)-1]
+			p.tell(fmt.Sprintf("%s: %d rows", latest.Name, latest.Rows))
+		}
 	}
 }
-
-func (p transferProgress) end() { p.line.end() }
 
 // transferAction is Actions.Export without its direction.
 type transferAction[S any] = func(ctx context.Context, c Config, stream S, progress func(ports.TransferReport)) (ports.TransferReport, error)

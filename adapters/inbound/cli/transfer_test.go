@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"authserve/adapters/inbound/cli"
+	"authserve/core/account"
 	"authserve/ports"
 )
 
@@ -72,6 +74,50 @@ func TestExportToStandardOutput(t *testing.T) {
 	}
 	if got := (&mover{}).run(t, "", "export"); got.code != cli.ExitUsage || !strings.Contains(got.err, "--output is missing") {
 		t.Errorf("without a target: %+v", got)
+	}
+}
+
+// What a shell makes of standard output would be for everybody to read.
+func TestTheExampleOfAnExportKeepsItPrivate(t *testing.T) {
+	t.Parallel()
+	got := (&mover{}).run(t, "", "export", "--help")
+	for line := range strings.Lines(got.out) {
+		if strings.Contains(line, "> ") && !strings.Contains(line, "umask 077") {
+			t.Errorf("without umask 077: %s", line)
+		}
+	}
+	if !strings.Contains(got.out, "umask 077") {
+		t.Errorf("got %+v; want an example with umask 077", got)
+	}
+}
+
+// A pipe that nobody writes into must not keep the command from ending.
+func TestReadingStandardInputEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"import", "-"}, {"user", "import", "--format", "jsonl", "-"}} {
+		in, open := io.Pipe()
+		ctx, interrupt := context.WithCancel(t.Context())
+		actions := (&calls{}).actions()
+		actions.Import = func(_ context.Context, _ cli.Config, r io.Reader, _ func(ports.TransferReport)) (ports.TransferReport, error) {
+			_, err := io.ReadAll(r)
+			return nil, err
+		}
+		actions.ImportUsers = func(_ context.Context, _ cli.Config, rows iter.Seq2[account.ImportRow, error], _ account.ImportOptions) (account.ImportReport, error) {
+			for _, err := range rows {
+				return account.ImportReport{}, err
+			}
+			return account.ImportReport{}, nil
+		}
+		go func() {
+			_, _ = io.WriteString(open, "{") // returns when it was read
+			interrupt()
+		}()
+		var stdout, stderr bytes.Buffer
+		code := cli.Run(ctx, actions, cli.Streams{In: in, Out: &stdout, Err: &stderr}, args)
+		if code != cli.ExitFailure || !strings.Contains(stderr.String(), "interrupted") {
+			t.Errorf("%v: exit code %d, %q; want it interrupted", args, code, stderr.String())
+		}
+		_ = open.Close()
 	}
 }
 

@@ -58,6 +58,9 @@ The exit code is 3 when all was done and rows were refused.`,
 			if err != nil {
 				return err
 			}
+			stdin, done := until(c.Context(), source.Stdin)
+			defer done()
+			source.Stdin = stdin
 			return importUsers(c, a, *given, source, flags)
 		}),
 	}
@@ -112,7 +115,7 @@ func importUsers(c *cobra.Command, a Actions, given Config, source userfile.Sour
 		return err
 	}
 	defer func() { err = errors.Join(err, users.Close()) }()
-	progress := newImportProgress(c.ErrOrStderr())
+	progress := newProgress(c.ErrOrStderr())
 	refused, err := openRefused(flags.refused, c.ErrOrStderr(), progress)
 	if err != nil {
 		return err
@@ -122,7 +125,8 @@ func importUsers(c *cobra.Command, a Actions, given Config, source userfile.Sour
 		Refused: refused.write,
 		Progress: func(report account.ImportReport) {
 			refused.flush()
-			progress.show(report)
+			progress.tell(fmt.Sprintf("%d rows: %d imported, %d imported before, %d refused",
+				report.Rows, report.Imported, report.AlreadyImported, report.Refused))
 		},
 	})
 	progress.end()

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 	"unicode"
-
-	"golang.org/x/term"
 
 	"authserve/core/account"
 )
@@ -19,9 +16,9 @@ import (
 // keeps the report of an earlier import until this one has something to tell.
 type refusedRows struct {
 	out      *bufio.Writer
-	file     *os.File        // nil: standard error
-	begun    bool            // there is nothing of an earlier import
-	progress *importProgress // what must not stand on the same line
+	file     *os.File  // nil: standard error
+	begun    bool      // there is nothing of an earlier import
+	progress *progress // what must not stand on the same line
 	err      error
 }
 
@@ -30,7 +27,7 @@ const reportStart = `{"line":`
 
 // openRefused writes into a file that only its owner can read, since the rows hold
 // addresses, or without a path to standard error.
-func openRefused(path string, stderr io.Writer, progress *importProgress) (*refusedRows, error) {
+func openRefused(path string, stderr io.Writer, progress *progress) (*refusedRows, error) {
 	if path == "" {
 		return &refusedRows{out: bufio.NewWriter(stderr), begun: true, progress: progress}, nil
 	}
@@ -140,48 +137,4 @@ func (r *refusedRows) close(complete bool) error {
 		return r.err
 	}
 	return errors.Join(r.err, r.file.Close())
-}
-
-// importProgress tells on a terminal how far the import is, about every half second.
-type importProgress struct {
-	terminal io.Writer // nil: there is none
-	due      *time.Ticker
-	shown    bool
-}
-
-const progressInterval = 500 * time.Millisecond
-
-func newImportProgress(stderr io.Writer) *importProgress {
-	p := &importProgress{}
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.terminal, p.due = f, time.NewTicker(progressInterval)
-	}
-	return p
-}
-
-// eraseLine goes to the start of the line and clears it (ECMA-48, EL).
-const eraseLine = "\r\x1b[K"
-
-func (p *importProgress) show(r account.ImportReport) {
-	p.tell(fmt.Sprintf("%d rows: %d imported, %d imported before, %d refused", r.Rows, r.Imported, r.AlreadyImported, r.Refused))
-}
-
-func (p *importProgress) tell(line string) {
-	if p.terminal == nil {
-		return
-	}
-	select {
-	case <-p.due.C:
-		_, _ = io.WriteString(p.terminal, eraseLine+line)
-		p.shown = true
-	default:
-	}
-}
-
-// end clears the line for something else.
-func (p *importProgress) end() {
-	if p.shown {
-		_, _ = io.WriteString(p.terminal, eraseLine)
-		p.shown = false
-	}
 }
