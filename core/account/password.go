@@ -63,7 +63,10 @@ func (s *Passwords) Change(ctx context.Context, who domain.Identity, current, wa
 			break
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ports.ErrStale): // nothing of the caller's is outdated: it may try again
+		return domain.TokenPair{}, ports.ErrUnavailable.Wrap(err)
+	case err != nil:
 		return domain.TokenPair{}, err
 	}
 	return s.sessions.Issue(ctx, account, renewed)

@@ -257,3 +257,27 @@ func TestATroubledHasherChangesNothing(t *testing.T) {
 	w.Hasher.Fail(nil)
 	w.Login(t, owner)
 }
+
+// always is a store in which every conditional write loses its race.
+type always struct {
+	ports.Store
+	lose bool
+}
+
+func (s *always) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if s.lose {
+		return ports.ErrStale
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+func TestAPasswordChangeThatAlwaysLosesMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := &always{Store: memstore.New()}
+	w := world.New(t, world.WithStore(store))
+	who := identity(t, w, owner)
+	store.lose = true
+	if _, err := change(t, w, who, world.Password, another); !errors.Is(err, ports.ErrUnavailable) || domain.CodeOf(err) != domain.CodeDependencyUnavailable {
+		t.Errorf("got %v; want %v", err, ports.ErrUnavailable)
+	}
+}
