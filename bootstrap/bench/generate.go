@@ -84,10 +84,9 @@ func logIn(ctx context.Context, spec loginSpec) ([]load.Attempt, error) {
 // clientFrom makes a client with connections of its own from the address.
 func clientFrom(base string, from net.Addr) harness.Client {
 	dialer := &net.Dialer{LocalAddr: from}
-	return harness.Client{Base: base, HTTP: &http.Client{
-		Timeout:   time.Minute,
-		Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 1024},
-	}}
+	client := harness.NewClient(base)
+	client.HTTP.Transport = &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 1024}
+	return client
 }
 
 func makeDir(dir string) error {

@@ -11,10 +11,13 @@ import (
 // Opened is what Open measured: a latency and a lateness for each request that was
 // due in the window, in the order of the schedule.
 type Opened struct {
-	Latency []time.Duration // from when the request was due to the end of its answer
-	Late    []time.Duration // from when it was due to when it was sent: the generator's own fault
-	Failed  int
-	Fault   string // the first failure
+	Latency []time.Duration // from when the request was sent to the end of its answer
+	// Late is from when it was due to when it was sent: the generator's own fault, which
+	// on a machine that it shares with the service is not the service's. No answer holds
+	// up a later request, so the rate stands as long as this stays below the interval.
+	Late   []time.Duration
+	Failed int
+	Fault  string // the first failure
 }
 
 // Open calls do at a fixed rate through the window, each call in a goroutine of
@@ -33,9 +36,10 @@ func Open(ctx context.Context, w Window, perSecond int, sleep func(until time.Ti
 		sleep(due)
 		group.Go(func() {
 			s := &samples[i]
-			s.late = now().Sub(due)
+			sent := now()
+			s.late = sent.Sub(due)
 			s.err = do(ctx)
-			s.latency = now().Sub(due)
+			s.latency = now().Sub(sent)
 		})
 		runtime.Gosched() // here, rather than when another thread has woken
 	}
