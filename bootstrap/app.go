@@ -30,6 +30,7 @@ type options struct {
 
 	hashWorkers bool // this program can be its own hash worker
 
+	waiting   func(holder string) // is told who has the lock of migrations; nil: the log
 	logWriter zapcore.WriteSyncer
 	ctx       context.Context //nolint:containedctx // lives as long as the call of New
 }
@@ -110,6 +111,7 @@ func (c Config) check() error {
 	if _, err := smtp.New(smtpConfig(c)); err != nil && !c.SMTP.URL.IsZero() && c.SMTP.From != "" {
 		faults = append(faults, c.Fault("smtp.url", err.Error()))
 	}
+	faults = append(faults, mailFaults(c)...)
 	if err := telemetry.CheckEnvironment(); err != nil {
 		for line := range strings.Lines(err.Error()) {
 			faults = append(faults, Fault{Message: strings.TrimSpace(line), Source: "environment"})

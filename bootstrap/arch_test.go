@@ -57,7 +57,7 @@ type arrow struct {
 // adapters that need nothing outside the process, so that no test invents its own.
 var testKit = []string{
 	"core/domain", "ports",
-	"adapters/outbound/memstore", "adapters/outbound/seal", "adapters/outbound/jwt", "adapters/outbound/system",
+	"adapters/outbound/memstore", "adapters/outbound/memlimit", "adapters/outbound/seal", "adapters/outbound/jwt", "adapters/outbound/system",
 }
 
 // world is the core put together over fakes, for tests above ports.
@@ -66,9 +66,11 @@ const world = "bootstrap/world"
 // arrows is the dependency table. The first row whose room matches decides.
 var arrows = []arrow{
 	{room: "core/domain"},
-	{room: "core/account", may: []string{"core/domain", "ports$", "core/session"}, tests: []string{"core", world}},
-	{room: "core/login", may: []string{"core/domain", "ports$", "core/session"}, tests: []string{"core", world}},
+	{room: "core/account", may: []string{"core/domain", "ports$", "core/session", "core/throttle"}, tests: []string{"core", world}},
+	{room: "core/login", may: []string{"core/domain", "ports$", "core/session", "core/throttle"}, tests: []string{"core", world}},
 	{room: "core/session", may: []string{"core/domain", "ports$", "core/token"}, tests: []string{"core", world}},
+	{room: "core/throttle", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
+	{room: "core/audit", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
 	{room: "core/token", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
 	{room: "core/admin", may: []string{"core/domain", "ports$", "core/session", "core/token", "core/account"}, tests: []string{"core", world}},
 	{room: "core/delivery", may: []string{"core/domain", "ports$"}, tests: []string{"core", world}},
@@ -82,7 +84,8 @@ var arrows = []arrow{
 	{room: "adapters/inbound/*", may: []string{"core", "ports$", "adapters/inbound/httpkit"}, tests: []string{world}},
 	{room: "adapters/outbound/entstore", may: []string{"core/domain", "ports$", "ent"}, tests: []string{"bootstrap/dbtest"}},
 	{room: "adapters/outbound/cache", may: []string{"core/domain", "ports$"}, tests: []string{"adapters/outbound/entstore"}},
-	{room: "adapters/outbound/redisbus", may: []string{"core/domain", "ports$"}, tests: []string{"bootstrap/dbtest"}},
+	{room: "adapters/outbound/redisbus", may: []string{"core/domain", "ports$", "adapters/outbound/redisconn"}, tests: []string{"bootstrap/dbtest"}},
+	{room: "adapters/outbound/redislimit", may: []string{"core/domain", "ports$", "adapters/outbound/redisconn"}, tests: []string{"bootstrap/dbtest"}},
 	{room: "adapters/outbound/*", may: []string{"core/domain", "ports$"}},
 
 	{room: "ent"},
@@ -109,7 +112,7 @@ var libraries = []library{
 	{"ariga.io/atlas", []string{"adapters/outbound/entstore", "ent"}, "persistence has one door"},
 	{"github.com/mattn/go-sqlite3", []string{"adapters/outbound/entstore", "ent", "adapters/inbound/cli/userfile"}, "persistence has one door, and other programs' files are read by one more"},
 	{"github.com/pressly/goose", []string{"adapters/outbound/entstore"}, "persistence has one door"},
-	{"github.com/redis/go-redis", []string{"adapters/outbound/redisbus", "bootstrap/dbtest"}, "it writes to standard error unless told not to"},
+	{"github.com/redis/go-redis", []string{"adapters/outbound/redisconn", "adapters/outbound/redisbus", "adapters/outbound/redislimit", "bootstrap/dbtest"}, "it writes to standard error unless told not to"},
 	{"github.com/google/uuid", []string{"adapters/outbound/system"}, "identifiers come from ports.IDs"},
 	{"crypto/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
 	{"math/rand", []string{"adapters/outbound/system"}, "randomness comes from ports.Random"},
@@ -122,11 +125,11 @@ var libraries = []library{
 var (
 	pureRooms     = []string{"core", "ports"}
 	pureLibraries = []string{
-		"context", "crypto/sha256", "crypto/subtle", "embed", "encoding/base64", "encoding/binary", "errors", "fmt", "io", "iter", "math", "regexp", "slices",
+		"context", "crypto/sha256", "crypto/subtle", "embed", "encoding/base64", "encoding/binary", "errors", "fmt", "io", "iter", "maps", "math", "regexp", "slices",
 		"strconv", "strings", "sync", "time", "unicode", "golang.org/x/text", "golang.org/x/net/idna",
 	}
 	kitRooms     = []string{"ports/conformance", "ports/fake"}
-	kitLibraries = []string{"cmp", "encoding/hex", "reflect", "testing"}
+	kitLibraries = []string{"bytes", "cmp", "encoding/hex", "reflect", "testing"}
 )
 
 // constrained are the files that some platforms leave out of the build, where the

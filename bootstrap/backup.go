@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,11 +57,11 @@ func scheduledSnapshots(cfg Config, o options) (ports.Snapshots, error) {
 }
 
 func snapshotsOf(cfg Config) (ports.Snapshots, error) {
-	url, err := cfg.DatabaseURL()
+	entCfg, err := storeConfig(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
-	return entstore.NewSnapshots(entstore.Config{URL: url.Reveal(), BusyTimeout: cfg.Database.BusyTimeout})
+	return entstore.NewSnapshots(entCfg)
 }
 
 func createBackup(ctx context.Context, c cli.Config, path string) (ports.Snapshot, error) {
@@ -85,24 +84,13 @@ func onSnapshots(c cli.Config, fn func(ports.Snapshots) (ports.Snapshot, error))
 	return fn(snapshots)
 }
 
-// restoreBackup takes the data directory for itself, so that no service runs on it
-// or starts meanwhile.
-func restoreBackup(ctx context.Context, c cli.Config, path string, o cli.RestoreOptions) (restored cli.Restored, err error) {
-	cfg, err := load(c)
-	if err != nil {
-		return cli.Restored{}, err
-	}
-	entCfg, err := storeConfig(cfg)
-	if err != nil {
-		return cli.Restored{}, err
-	}
-	release, err := lockDataDir(cfg.DataDir)
-	if err != nil {
-		return cli.Restored{}, err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	done, err := entstore.Restore(asOperator(ctx), entCfg, path, entstore.RestoreOptions{
-		Replace: o.Replace, KeepSessions: o.KeepSessions, Clock: system.Clock{}, IDs: system.IDs{},
+// restoreBackup makes a snapshot the database, on which no service runs or starts meanwhile.
+func (p program) restoreBackup(ctx context.Context, c cli.Config, path string, o ports.RestoreOptions) (ports.Restored, error) {
+	return alone(c, func(cfg Config) (ports.Restored, error) {
+		entCfg, err := storeConfig(cfg, p.waiting)
+		if err != nil {
+			return ports.Restored{}, err
+		}
+		return entstore.Restore(asOperator(ctx), entCfg, path, entstore.RestoreOptions{RestoreOptions: o, Clock: system.Clock{}, IDs: system.IDs{}})
 	})
-	return cli.Restored(done), err
 }

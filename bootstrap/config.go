@@ -36,6 +36,8 @@ type Config struct {
 	Redis          RedisConfig
 	MasterKey      domain.Secret // empty: generated in DataDir, in development only
 	SMTP           SMTPConfig
+	Mail           MailConfig
+	Links          LinksConfig
 	Log            LogConfig
 	Password       PasswordConfig
 	Token          TokenConfig
@@ -43,6 +45,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Guard          GuardConfig
 	Upkeep         UpkeepConfig
+	Audit          AuditConfig
 	RateLimit      RateLimitConfig
 	Registration   RegistrationConfig
 	Breach         BreachConfig
@@ -112,6 +115,16 @@ type SMTPConfig struct {
 	Timeout time.Duration
 }
 
+// MailConfig is what mails say.
+type MailConfig struct {
+	ProductName string
+	Locale      string
+	Templates   string // a folder; empty: those of the program
+}
+
+// LinksConfig is where the links in mails lead.
+type LinksConfig struct{ BaseURL string } // empty: the issuer
+
 // LogConfig is the log on standard output.
 type LogConfig struct {
 	Level  string
@@ -168,6 +181,7 @@ type GuardConfig struct {
 	Mail    CircuitConfig
 	Breach  CircuitConfig
 	Redis   CircuitConfig
+	Limiter CircuitConfig
 }
 
 // CircuitConfig is one circuit breaker.
@@ -186,8 +200,29 @@ type UpkeepConfig struct {
 	MessageRetention time.Duration
 }
 
-// RateLimitConfig is reserved for the rate limiter.
-type RateLimitConfig struct{ Enabled bool }
+// AuditConfig is about the audit log.
+type AuditConfig struct{ Retention time.Duration }
+
+// RateLimitConfig says how often callers may ask, and how failures to prove who one is
+// slow them down.
+type RateLimitConfig struct {
+	Enabled bool
+
+	Login, Register, Mail, Token RateConfig // of one network
+	Session                      RateConfig // of one session
+	Global                       RateConfig // of all callers together
+	Account, AccountNetwork      RateConfig // attempts on one account
+	Mailbox, MailboxNetwork      RateConfig // mails to one address
+
+	FreeFailures, MaxFailures int
+	LongestDelay              time.Duration
+}
+
+// RateConfig is so many at once, and so many in each period on average.
+type RateConfig struct {
+	Burst  int
+	Period time.Duration
+}
 
 // RegistrationConfig says who may register, and what registering reveals.
 type RegistrationConfig struct {

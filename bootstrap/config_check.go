@@ -31,6 +31,7 @@ func checkConfig(cfg *Config, tree []leaf, faulty map[string]bool) *rules {
 	r.hashing()
 	r.mail()
 	r.redis()
+	r.limits()
 	r.secretFiles()
 	r.dataFiles()
 	r.backups()
@@ -123,8 +124,25 @@ func (r *rules) mail() {
 }
 
 func (r *rules) redis() {
-	if !r.cfg.Redis.URL.IsZero() && r.cfg.Cache.TTL == 0 {
-		r.warnings = append(r.warnings, "redis.url has no use while cache.ttl is 0: nothing is remembered")
+	if !r.cfg.Redis.URL.IsZero() && r.cfg.Cache.TTL == 0 && !r.cfg.RateLimit.Enabled {
+		r.warnings = append(r.warnings, "redis.url has no use while cache.ttl is 0 and rate_limit.enabled is false: nothing is remembered, and nothing counted")
+	}
+}
+
+// limits warns of what lets guesses through.
+func (r *rules) limits() {
+	l := r.cfg.RateLimit
+	if !l.Enabled {
+		if r.cfg.Env == Production {
+			r.warnings = append(r.warnings, "rate_limit.enabled is false IN PRODUCTION: nothing limits how often passwords are guessed, mail is sent and accounts are made")
+		}
+		return
+	}
+	if l.FreeFailures > l.MaxFailures {
+		r.refuse("rate_limit.free_failures", "(%d) must be at most rate_limit.max_failures (%d)", l.FreeFailures, l.MaxFailures)
+	}
+	if most := max(l.Account.Burst, l.AccountNetwork.Burst); most >= l.MaxFailures {
+		r.warnings = append(r.warnings, fmt.Sprintf("rate_limit.account.burst and rate_limit.account_network.burst (%d) should be below rate_limit.max_failures (%d): otherwise one volley of guesses closes an account for unknown devices", most, l.MaxFailures))
 	}
 }
 
@@ -206,6 +224,9 @@ func (r *rules) production() {
 		r.refuse("issuer", "must be set in production")
 	} else if !isHTTPSOrLoopback(r.cfg.Issuer) {
 		r.refuse("issuer", "must be https in production, unless it is a loopback address")
+	}
+	if base := r.cfg.Links.BaseURL; base != "" && !isHTTPSOrLoopback(base) {
+		r.refuse("links.base_url", "must be https in production, unless it is a loopback address")
 	}
 	for _, origin := range r.cfg.HTTP.CORSOrigins {
 		if !isHTTPSOrLoopback(origin) {

@@ -40,9 +40,6 @@ func writeLeafRow(b *strings.Builder, l leaf) {
 	if l.secret {
 		doc += " Secret."
 	}
-	if l.later {
-		doc += " Not available in this version: any other value is refused."
-	}
 	variable := "`" + l.env() + "`"
 	if l.secret {
 		variable += ", `" + l.env() + "_FILE`"

@@ -5,14 +5,14 @@ import "io/fs"
 // ConfigLeaf is what tests need to know of a setting.
 type ConfigLeaf struct {
 	Path, Env, Flag, Default string
-	Secret, Later            bool
+	Secret                   bool
 }
 
 // ConfigLeaves lists the settings.
 func ConfigLeaves() []ConfigLeaf {
 	var leaves []ConfigLeaf
 	for _, l := range configTree() {
-		leaves = append(leaves, ConfigLeaf{l.path, l.env(), l.flag(), l.def, l.secret, l.later})
+		leaves = append(leaves, ConfigLeaf{l.path, l.env(), l.flag(), l.def, l.secret})
 	}
 	return leaves
 }

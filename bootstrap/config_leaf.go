@@ -23,7 +23,6 @@ type leaf struct {
 	doc    string
 	secret bool
 	list   bool
-	later  bool // accepted at its default only: the feature is not there yet
 
 	// set parses a value into its field. Its errors do not repeat the value.
 	set func(c *Config, r rawValue) error
@@ -229,20 +228,6 @@ func prefixesLeaf(path, legal, doc string, at func(*Config) *[]netip.Prefix) lea
 		},
 	}
 }
-
-// notYet makes l refuse everything but its default.
-func notYet(l leaf) leaf {
-	l.later = true
-	l.set = func(_ *Config, r rawValue) error {
-		if r.Text != l.def {
-			return errNotAvailable
-		}
-		return nil
-	}
-	return l
-}
-
-var errNotAvailable = errors.New("not available in this version")
 
 // formatDuration writes d as an operator would: 336h rather than 336h0m0s.
 func formatDuration(d time.Duration) string {

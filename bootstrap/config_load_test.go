@@ -104,6 +104,7 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		Database: bootstrap.DatabaseConfig{Migrate: bootstrap.MigrateAuto, Synchronous: "full", BusyTimeout: 5 * time.Second, StatementTimeout: 10 * time.Second},
 		Cache:    bootstrap.CacheConfig{Entries: 100000, TTL: time.Second, Stale: 30 * time.Second},
 		SMTP:     bootstrap.SMTPConfig{Timeout: 10 * time.Second},
+		Mail:     bootstrap.MailConfig{ProductName: "authserve", Locale: "en"},
 		Log:      bootstrap.LogConfig{Level: "info", Format: "console"},
 		Password: bootstrap.PasswordConfig{
 			MinLength: 15, Algorithm: "argon2id", BcryptCost: 12,
@@ -116,9 +117,19 @@ func TestLoadDefaultsEqualTheTable(t *testing.T) {
 		},
 		Session: bootstrap.SessionConfig{IdleTTL: 336 * time.Hour, AbsoluteTTL: 720 * time.Hour, MaxPerAccount: 20},
 		Backup:  bootstrap.BackupConfig{Interval: 24 * time.Hour, Keep: 7},
+		Audit:   bootstrap.AuditConfig{Retention: 400 * 24 * time.Hour},
+		RateLimit: bootstrap.RateLimitConfig{
+			Enabled: true,
+			Login:   bootstrap.RateConfig{Burst: 100, Period: time.Minute}, Register: bootstrap.RateConfig{Burst: 30, Period: time.Hour},
+			Mail: bootstrap.RateConfig{Burst: 30, Period: time.Hour}, Token: bootstrap.RateConfig{Burst: 600, Period: time.Minute},
+			Session: bootstrap.RateConfig{Burst: 30, Period: time.Minute}, Global: bootstrap.RateConfig{Burst: 600, Period: time.Minute},
+			Account: bootstrap.RateConfig{Burst: 90, Period: time.Minute}, AccountNetwork: bootstrap.RateConfig{Burst: 70, Period: time.Minute},
+			Mailbox: bootstrap.RateConfig{Burst: 20, Period: time.Hour}, MailboxNetwork: bootstrap.RateConfig{Burst: 5, Period: time.Hour},
+			FreeFailures: 5, MaxFailures: 100, LongestDelay: 15 * time.Minute,
+		},
 	}
 	want.Guard, want.Upkeep = cfg.Guard, cfg.Upkeep // tuning; what matters is that nothing is zero
-	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach, "redis": cfg.Guard.Redis} {
+	for name, c := range map[string]bootstrap.CircuitConfig{"db_read": cfg.Guard.DBRead, "db_write": cfg.Guard.DBWrite, "hash": cfg.Guard.Hash, "mail": cfg.Guard.Mail, "breach": cfg.Guard.Breach, "redis": cfg.Guard.Redis, "limiter": cfg.Guard.Limiter} {
 		if c.Timeout == 0 || c.MaxConcurrent == 0 || c.RequestVolume == 0 || c.ErrorPercent == 0 || c.SleepWindow == 0 {
 			t.Errorf("guard.%s = %+v, want no zero", name, c)
 		}
@@ -290,9 +301,9 @@ func TestLoadRefusesBadValues(t *testing.T) {
 		{"REDIS_URL=http://:hunter2@cache", "redis.url: must be a URL such as redis://"},
 		{"REDIS_URL=redis://:hunter2@cache?read_timeout=1h", "redis.url: must be a URL such as redis://"},
 		{"REDIS_URL=redis://:hunter2%@cache", "redis.url: must be a URL such as redis://"},
-		{"RATE_LIMIT_ENABLED=true", "not available in this version"},
-		{"REGISTRATION_PRIVACY=true", "not available in this version"},
-		{"REGISTRATION_REQUIRE_VERIFIED_EMAIL=true", "not available in this version"},
+		{"RATE_LIMIT_ENABLED=on", "must be true or false"},
+		{"RATE_LIMIT_LOGIN_BURST=0", "must be from 1 to 1000000"},
+		{"RATE_LIMIT_MAX_FAILURES=101", "must be from 10 to 100"},
 		{"BREACH_URL=http://breach.example", "must be an https URL"},
 		{"BREACH_URL=https://user@breach.example", "without user, query and fragment"},
 		{"BREACH_URL=https://breach.example/?padding=1", "without user, query and fragment"},

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 	"time"
 
-	"authserve/adapters/outbound/redisbus"
+	"authserve/adapters/outbound/letters"
+	"authserve/adapters/outbound/redisconn"
 	"authserve/core/domain"
 )
 
@@ -82,8 +83,8 @@ func configTree() []leaf {
 			func(c *Config) *int { return &c.Cache.Entries }),
 
 		secretLeaf("redis.url", "`redis://user:password@host:6379`, `rediss://…` with TLS, `unix:///path`",
-			"Redis, by which several replicas on one database see each other's writes at once instead of after `cache.ttl`. Nothing is kept there, and nothing waits for it. Empty: they see them after `cache.ttl`.",
-			func(c *Config) *domain.Secret { return &c.Redis.URL }, redisbus.CheckURL),
+			"Redis, by which several replicas on one database share their rate limits and see each other's writes at once instead of after `cache.ttl`. Nothing is lost with it, and the service works without it. Empty: each replica limits alone.",
+			func(c *Config) *domain.Secret { return &c.Redis.URL }, redisconn.CheckURL),
 
 		secretLeaf("smtp.url", "`smtp://user:password@host:587`, `smtps://…`", "The mail server. Empty: in development, while both listeners are loopback addresses, mail goes to the developer mailbox on the operations listener; otherwise it is abandoned, visibly.",
 			func(c *Config) *domain.Secret { return &c.SMTP.URL }, checkSMTPURL),
@@ -91,6 +92,14 @@ func configTree() []leaf {
 			func(c *Config) *string { return &c.SMTP.From }, checkMailAddress),
 		durationLeaf("smtp.timeout", 10*time.Second, durations{time.Second, time.Minute}, "Time for one mail, from connecting to acceptance.",
 			func(c *Config) *time.Duration { return &c.SMTP.Timeout }),
+		textLeaf("mail.product_name", "authserve", "one line of at most 64 bytes", "What mails call the service.",
+			func(c *Config) *string { return &c.Mail.ProductName }, letters.CheckProduct),
+		textLeaf("mail.locale", "en", "a language that has templates: `en`, `de`, or one of `mail.templates`", "The language of mails to those who chose none, or one without templates.",
+			func(c *Config) *string { return &c.Mail.Locale }, nil),
+		textLeaf("mail.templates", "", "a directory", "Templates of mails that replace those of the program, file by file, or add languages; see the howto on mail. All of them are tried at start.",
+			func(c *Config) *string { return &c.Mail.Templates }, nil),
+		worded("the issuer", textLeaf("links.base_url", "", "an http or https URL", "What the links in mails begin with: the address under which browsers reach this service. Production needs https unless it is a loopback address.",
+			func(c *Config) *string { return &c.Links.BaseURL }, checkLinksBase)),
 
 		choiceLeaf("log.level", "info", "The lowest level that is logged.",
 			func(c *Config) *string { return &c.Log.Level }, "debug", "info", "warn", "error"),
@@ -152,6 +161,9 @@ func configTree() []leaf {
 		func(c *Config) *CircuitConfig { return &c.Guard.Breach })...)
 	tree = append(tree, circuitLeaves("guard.redis", "Telling other replicas of a write", CircuitConfig{250 * time.Millisecond, 2, 5, 50, time.Second},
 		func(c *Config) *CircuitConfig { return &c.Guard.Redis })...)
+	tree = append(tree, circuitLeaves("guard.limiter", "One decision of the rate limiter in Redis", CircuitConfig{100 * time.Millisecond, 128, 20, 50, time.Second},
+		func(c *Config) *CircuitConfig { return &c.Guard.Limiter })...)
+	tree = append(tree, rateLimitLeaves()...)
 	return append(tree,
 		durationLeaf("upkeep.interval", time.Minute, durations{10 * time.Second, day}, "How often upkeep runs: due key rotation, removal of what is over.",
 			func(c *Config) *time.Duration { return &c.Upkeep.Interval }),
@@ -159,12 +171,12 @@ func configTree() []leaf {
 			func(c *Config) *time.Duration { return &c.Upkeep.SessionRetention }),
 		durationLeaf("upkeep.message_retention", 3*day, durations{time.Hour, 366 * day}, "How long a mail is kept after it was sent or given up.",
 			func(c *Config) *time.Duration { return &c.Upkeep.MessageRetention }),
-		notYet(boolLeaf("rate_limit.enabled", false, "Limits on how often a client may ask.",
-			func(c *Config) *bool { return &c.RateLimit.Enabled })),
-		notYet(boolLeaf("registration.privacy", false, "Whether registration hides that an address has an account.",
-			func(c *Config) *bool { return &c.Registration.Privacy })),
-		notYet(boolLeaf("registration.require_verified_email", false, "Whether login needs a verified address.",
-			func(c *Config) *bool { return &c.Registration.RequireVerifiedEmail })),
+		durationLeaf("audit.retention", 400*day, durations{day, 3660 * day}, "How long an audit event is kept. Keep a master key that was replaced in the key file for as long, or what it sealed can be neither verified nor removed.",
+			func(c *Config) *time.Duration { return &c.Audit.Retention }),
+		boolLeaf("registration.privacy", false, "Whether registration hides that an address has an account: it answers the same either way, and tells by mail. Login then needs a verified address, as below.",
+			func(c *Config) *bool { return &c.Registration.Privacy }),
+		boolLeaf("registration.require_verified_email", false, "Whether login needs a verified address. Accounts that somebody registered, nobody verified within 7 days and nobody ever logged in to are then removed; those that an operator created or imported stay.",
+			func(c *Config) *bool { return &c.Registration.RequireVerifiedEmail }),
 		textLeaf("breach.url", "", "an https URL, such as https://api.pwnedpasswords.com", "The base of a range query for breached passwords (k-anonymity: five characters of a SHA-1 leave). Empty: off. When it does not answer, registration goes on.",
 			func(c *Config) *string { return &c.Breach.URL }, checkBreachURL),
 		textLeaf("backup.dir", "", "a directory that exists", "Where snapshots of the SQLite database are put, best on another disk. Empty: none are taken.",

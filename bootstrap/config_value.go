@@ -62,6 +62,14 @@ func checkIssuer(s string) error {
 	return nil
 }
 
+// checkLinksBase accepts what a path can be put behind: the same as an issuer.
+func checkLinksBase(s string) error {
+	if checkIssuer(s) != nil {
+		return errors.New("must be an absolute http or https URL without user, query and fragment, and without a slash at its end")
+	}
+	return nil
+}
+
 // checkDatabaseURL accepts the databases of this version.
 func checkDatabaseURL(s string) error {
 	if err := entstore.CheckURL(s); err != nil {

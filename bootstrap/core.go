@@ -1,15 +1,19 @@
 package bootstrap
 
 import (
+	"time"
+
 	"go.uber.org/fx"
 
 	"authserve/adapters/outbound/passhash"
 	"authserve/core/account"
 	"authserve/core/admin"
+	"authserve/core/audit"
 	"authserve/core/delivery"
 	"authserve/core/domain"
 	"authserve/core/login"
 	"authserve/core/session"
+	"authserve/core/throttle"
 	"authserve/core/token"
 	"authserve/core/upkeep"
 )
@@ -18,7 +22,9 @@ func coreModule() fx.Option {
 	return fx.Module("core",
 		fx.Provide(
 			passwordPolicy, sessionConfig, tokenConfig, deliveryConfig, upkeepConfig,
-			token.New, session.New, login.New, account.New, account.NewPasswords, admin.New, delivery.New, upkeep.New,
+			throttleConfig, accountConfig, loginConfig,
+			token.New, session.New, throttle.New, login.New, account.NewKeeper, account.New, account.NewEmails, account.NewPasswords, account.NewOwners, admin.New, delivery.New, upkeep.New,
+			audit.New, audit.NewDenials,
 		),
 	)
 }
@@ -30,6 +36,23 @@ func passwordPolicy(cfg Config) domain.PasswordPolicy {
 	}
 	return policy
 }
+
+func accountConfig(cfg Config) account.Config {
+	return account.Config{Privacy: cfg.Registration.Privacy}
+}
+
+func loginConfig(cfg Config) login.Config {
+	return login.Config{RequireVerifiedEmail: verifiedOnly(cfg), Privacy: cfg.Registration.Privacy}
+}
+
+// verifiedOnly reports whether nobody logs in before they have proved to read their
+// address. Where registration is private, nobody else could tell whose account it is.
+func verifiedOnly(cfg Config) bool {
+	return cfg.Registration.RequireVerifiedEmail || cfg.Registration.Privacy
+}
+
+// unverifiedAfter is the age at which accounts that nobody could use are removed.
+const unverifiedAfter = 7 * 24 * time.Hour
 
 func sessionConfig(cfg Config) session.Config {
 	return session.Config{
@@ -60,9 +83,15 @@ func deliveryConfig(cfg Config) delivery.Config {
 }
 
 func upkeepConfig(cfg Config) upkeep.Config {
+	expiry := unverifiedAfter
+	if !verifiedOnly(cfg) {
+		expiry = 0
+	}
 	return upkeep.Config{
+		UnverifiedAfter:  expiry,
 		SessionRetention: cfg.Upkeep.SessionRetention,
 		MessageRetention: cfg.Upkeep.MessageRetention,
+		FailureRetention: 90 * 24 * time.Hour,
 		KeyRotation:      cfg.Token.KeyRotation,
 		Batch:            500,
 	}

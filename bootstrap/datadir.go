@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"authserve/adapters/inbound/cli"
 )
 
 // dataDir is the directory of everything that one service keeps on disk. Its lock
@@ -26,6 +28,21 @@ func openDataDir(path string) (dataDir, error) {
 	return dataDir{path: path}, nil
 }
 
+// alone runs fn while this process has the data directory for itself: no service runs on
+// it or starts meanwhile.
+func alone[R any](c cli.Config, fn func(Config) (R, error)) (result R, err error) {
+	cfg, err := load(c)
+	if err != nil {
+		return result, err
+	}
+	release, err := lockDataDir(cfg.DataDir)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return fn(cfg)
+}
+
 func (d dataDir) masterKey() string { return filepath.Join(d.path, keyFile) }
 
 // lockDataDir makes the directory, takes it for this process alone, and returns what
@@ -40,6 +57,7 @@ func lockDataDir(path string) (release func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
+	dir.own(f)
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		owner, _ := os.ReadFile(lock) //nolint:gosec // as above
@@ -56,6 +74,19 @@ func lockDataDir(path string) (release func() error, err error) {
 	// Closing alone leaves it locked for as long as a child that is just being started
 	// has the descriptor too.
 	return func() error { return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close()) }, nil
+}
+
+// own gives f to the owner of the directory, where root runs what another user serves: as
+// root's it would keep that service from starting. A directory of root's is often a volume
+// whose files are those of its user. Who may not give f away keeps it.
+func (d dataDir) own(f *os.File) {
+	info, err := os.Stat(d.path)
+	if err != nil || os.Geteuid() != 0 {
+		return
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 {
+		_ = f.Chown(int(owner.Uid), int(owner.Gid))
+	}
 }
 
 func printable(pid []byte) string {

@@ -19,7 +19,7 @@ import (
 	"authserve/ports"
 )
 
-// doctor looks at the configuration, at password hashing and at Redis, and changes
+// doctor looks at the configuration, at password hashing, at mail and at Redis, and changes
 // nothing. The database has a doctor of its own.
 func doctor(ctx context.Context, c cli.Config) []cli.Check {
 	cfg, err := load(c)
@@ -39,13 +39,24 @@ func doctor(ctx context.Context, c cli.Config) []cli.Check {
 	if len(cfg.warnings) > 0 {
 		check.Status, check.Summary = cli.CheckWarn, "valid, with warnings"
 	}
-	checks := []cli.Check{check, checkHashing(ctx, cfg), {
-		Name: "database", Status: cli.CheckOK, Summary: "not asked: see `authserve migrate doctor`",
-	}}
+	checks := []cli.Check{check, checkHashing(ctx, cfg), checkDatabase(cfg), checkMail(cfg)}
 	if !cfg.Redis.URL.IsZero() {
 		checks = append(checks, checkRedis(ctx, cfg))
 	}
 	return checks
+}
+
+// checkDatabase looks whether there is one.
+func checkDatabase(cfg Config) cli.Check {
+	check := cli.Check{Name: "database", Status: cli.CheckOK, Summary: "not asked: see `authserve migrate doctor`"}
+	m, err := migratorOf(cfg, nil)
+	if err != nil {
+		return check // which tells
+	}
+	if absent, err := m.Absent(); err == nil && absent {
+		return absentDatabase(m.String())
+	}
+	return check
 }
 
 // hashOverhead is what a worker process has beside the memory of its hashes: the

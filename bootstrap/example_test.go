@@ -15,8 +15,8 @@ import (
 type printer struct{}
 
 // Send implements ports.Mailer.
-func (printer) Send(_ context.Context, m domain.Message) error {
-	fmt.Println("to", m.To, "about", m.Subject)
+func (printer) Send(_ context.Context, l domain.Letter) error {
+	fmt.Println("to", l.To, "about", l.Subject)
 	return nil
 }
 

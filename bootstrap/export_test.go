@@ -93,3 +93,9 @@ func HashPlan(cfg Config, children bool) sizing.Plan { return hashPlan(cfg, chil
 
 // PasswordPolicy is the policy for new passwords.
 func PasswordPolicy(cfg Config) domain.PasswordPolicy { return passwordPolicy(cfg) }
+
+// VerifiedOnly tells whether login needs a verified address, and when accounts without
+// one are removed.
+func VerifiedOnly(cfg Config) (required bool, removedAfter time.Duration) {
+	return loginConfig(cfg).RequireVerifiedEmail, upkeepConfig(cfg).UnverifiedAfter
+}

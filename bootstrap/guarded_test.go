@@ -50,7 +50,7 @@ func TestEveryOutgoingPortIsGuarded(t *testing.T) {
 // guardedPaths are the ways from the core to what an embedder may replace.
 func guardedPaths() []string {
 	return []string{
-		"account to breaches", "account to hasher", "account to store", "delivery to mailer", "delivery to store", "login to hasher",
+		"account to breaches", "account to hasher", "account to store", "audit to store", "delivery to mailer", "delivery to store", "login to hasher",
 		"login to store", "session to store", "token to store", "upkeep to store",
 	}
 }
@@ -139,9 +139,9 @@ type watchedMailer struct {
 	w *witness
 }
 
-func (m watchedMailer) Send(ctx context.Context, message domain.Message) error {
+func (m watchedMailer) Send(ctx context.Context, letter domain.Letter) error {
 	m.w.saw("mailer")
-	return m.Mailer.Send(ctx, message)
+	return m.Mailer.Send(ctx, letter)
 }
 
 // TestReplacedPortsAreUsedThroughGuard takes every way from the core to a port.

@@ -19,6 +19,7 @@ import (
 	"authserve/adapters/inbound/web"
 	"authserve/adapters/outbound/telemetry"
 	"authserve/core/account"
+	"authserve/core/audit"
 	"authserve/core/login"
 	"authserve/core/session"
 	"authserve/core/token"
@@ -137,12 +138,16 @@ type edge struct {
 	Meters    metric.MeterProvider
 	Clock     ports.Clock
 	IDs       ports.IDs
+	Limiter   ports.Limiter
+	Denials   *audit.Denials
 	Sealer    ports.Sealer
 	Probes    []ports.Probe
 	Breakers  ports.Breakers
 	Deliverer deliverer
 	Accounts  *account.Service
+	Emails    *account.Emails
 	Passwords *account.Passwords
+	Owners    *account.Owners
 	Logins    *login.Service
 	Sessions  *session.Service
 	Tokens    *token.Service
@@ -154,7 +159,7 @@ func newRouter(e edge) (*httpkit.Router, error) {
 		TrustedProxies: e.Config.TrustedProxies,
 		CORSOrigins:    e.Config.HTTP.CORSOrigins,
 		RequestTimeout: e.Config.HTTP.RequestTimeout,
-	}, httpkit.Deps{Logger: e.Telemetry.Logger, Tracers: e.Tracers, Meters: e.Meters, Clock: e.Clock, IDs: e.IDs})
+	}, httpkit.Deps{Logger: e.Telemetry.Logger, Tracers: e.Tracers, Meters: e.Meters, Clock: e.Clock, IDs: e.IDs, Limiter: e.Limiter, Denied: e.Denials.Denied})
 }
 
 func newHandlers(e edge) (handlers, error) {
@@ -162,9 +167,13 @@ func newHandlers(e edge) (handlers, error) {
 	if err != nil {
 		return handlers{}, err
 	}
-	services := httpapi.Services{Accounts: e.Accounts, Passwords: e.Passwords, Logins: e.Logins, Sessions: e.Sessions, Tokens: e.Tokens}
-	deps := httpapi.Deps{Sealer: e.Sealer, Meters: e.Meters, Health: ops.Ready(e.Probes)}
-	if err := httpapi.Mount(router, services, httpapi.Config{Issuer: e.Listeners.issuer}, deps); err != nil {
+	services := httpapi.Services{Accounts: e.Accounts, Emails: e.Emails, Passwords: e.Passwords, Owners: e.Owners, Logins: e.Logins, Sessions: e.Sessions, Tokens: e.Tokens}
+	deps := httpapi.Deps{Sealer: e.Sealer, Meters: e.Meters, Health: ops.Ready(e.Probes), Limits: apiLimits(e.Config)}
+	cfg := httpapi.Config{Issuer: e.Listeners.issuer, PrivateRegistration: e.Config.Registration.Privacy}
+	if err := httpapi.Mount(router, services, cfg, deps); err != nil {
+		return handlers{}, err
+	}
+	if err := web.MountLinkPages(router, web.LinkPagesConfig{MinPasswordLength: e.Config.Password.MinLength}); err != nil {
 		return handlers{}, err
 	}
 	var mailbox http.Handler

@@ -39,6 +39,7 @@ type parts struct {
 	Tokens    *token.Service
 	Admin     *admin.Service
 	Worker    *worker.Runner
+	Audit     *auditLog
 	Listeners *listeners
 	Handlers  handlers
 	Gate      *gate
@@ -183,6 +184,9 @@ func (s *service) stop(ctx context.Context) error {
 	err := errors.Join(drained, s.p.Worker.Stop(last), s.p.Replicas.stop(last), s.p.Listeners.ops.Shutdown(last))
 	if err != nil {
 		log.Warn("not everything finished in time", zap.Error(err))
+	}
+	if left := s.p.Audit.finish(last); left != nil {
+		log.Warn("not every audit event was sealed", zap.Error(left))
 	}
 	if flushed := s.p.Telemetry.Shutdown(last); flushed != nil {
 		log.Warn("the last spans and metrics did not leave", zap.Error(flushed))

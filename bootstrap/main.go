@@ -43,18 +43,19 @@ func (p program) actions() cli.Actions {
 		Settings:      ConfigFlags(),
 		Version:       buildVersion(),
 		Serve:         p.serve,
-		MigrateUp:     migration(p, ports.Migrator.Up),
+		MigrateUp:     migration(p, (*entstore.Migrator).Up),
 		MigrateDown:   p.migrateDown,
-		MigrateStatus: migration(p, ports.Migrator.Status),
-		MigratePlan:   migration(p, ports.Migrator.Plan),
+		MigrateStatus: looking(p, (*entstore.Migrator).Status),
+		MigratePlan:   looking(p, (*entstore.Migrator).Plan),
 		MigrateDoctor: migrateDoctor,
-		CreateUser:    createUser,
-		ImportUsers:   importUsers,
+		CreateUser:    p.createUser,
+		ImportUsers:   p.importUsers,
 		CreateBackup:  createBackup,
 		VerifyBackup:  verifyBackup,
-		RestoreBackup: restoreBackup,
-		Export:        exportAll,
-		Import:        importAll,
+		RestoreBackup: p.restoreBackup,
+		AuditActions:  cli.AuditActions{VerifyAudit: p.verifyAudit, AuditHead: p.auditHead},
+		Export:        p.exportAll,
+		Import:        p.importAll,
 		Doctor:        doctor,
 		CheckConfig:   checkConfiguration,
 		HealthURL:     healthURL,
@@ -93,11 +94,7 @@ func (p program) announce(app *App) error {
 	if app.cfg.Env != Development || app.cfg.Log.Format != "console" {
 		return nil
 	}
-	entCfg, err := storeConfig(app.cfg)
-	if err != nil {
-		return err
-	}
-	data, err := entstore.NewMigrator(entCfg) // for its name alone
+	data, err := migratorOf(app.cfg, nil) // for its name alone
 	if err != nil {
 		return err
 	}
@@ -118,26 +115,18 @@ Stop with Ctrl-C.
 	return err
 }
 
-// migrateDown takes the data directory for itself: reverting a migration drops what
-// a running service works on.
-func (p program) migrateDown(ctx context.Context, c cli.Config, dropData bool) (reverted []ports.Migration, err error) {
-	cfg, err := load(c)
-	if err != nil {
-		return nil, err
-	}
-	release, err := lockDataDir(cfg.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	m, err := p.migrator(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if dropData {
-		return m.DownWithData(ctx)
-	}
-	return m.Down(ctx)
+// migrateDown reverts a migration, which drops what a running service works on.
+func (p program) migrateDown(ctx context.Context, c cli.Config, dropData bool) ([]ports.Migration, error) {
+	return alone(c, func(cfg Config) ([]ports.Migration, error) {
+		m, err := p.migrator(cfg)
+		if err != nil {
+			return nil, err
+		}
+		if dropData {
+			return m.DownWithData(ctx)
+		}
+		return m.Down(ctx)
+	})
 }
 
 // programName is how the reader can call this program again.
@@ -148,8 +137,22 @@ func programName() string {
 	return os.Args[0]
 }
 
+// looking is migration for a method that makes nothing. It says where there is no database.
+func looking[Step any](p program, run func(*entstore.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
+	return migration(p, func(m *entstore.Migrator, ctx context.Context) ([]Step, error) {
+		absent, err := m.Absent()
+		if err != nil {
+			return nil, err
+		}
+		if absent {
+			_, _ = fmt.Fprintf(p.stderr, "%s is not there: if it should be, look at database.url and data_dir\n", m)
+		}
+		return run(m, ctx)
+	})
+}
+
 // migration runs one method of the migrator of the configured store.
-func migration[Step any](p program, run func(ports.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
+func migration[Step any](p program, run func(*entstore.Migrator, context.Context) ([]Step, error)) func(context.Context, cli.Config) ([]Step, error) {
 	return func(ctx context.Context, c cli.Config) ([]Step, error) {
 		cfg, err := load(c)
 		if err != nil {
@@ -169,33 +172,39 @@ func (p program) waiting(holder string) { _, _ = fmt.Fprintln(p.stderr, waitingF
 func waitingForLock(holder string) string { return "waiting for the migration lock, held by " + holder }
 
 // migrator is migratorOf for whoever waits for the lock.
-func (p program) migrator(cfg Config) (*entstore.Migrator, error) {
-	entCfg, err := storeConfig(cfg)
+func (p program) migrator(cfg Config) (*entstore.Migrator, error) { return migratorOf(cfg, p.waiting) }
+
+// requireDatabase fails where there is no database yet: to open it would make one.
+func requireDatabase(cfg Config) error {
+	m, err := migratorOf(cfg, nil)
+	if err != nil {
+		return err
+	}
+	absent, err := m.Absent()
+	if err == nil && absent {
+		err = fmt.Errorf("%s is not there: look at database.url and data_dir", m)
+	}
+	return err
+}
+
+func migratorOf(cfg Config, waiting func(holder string)) (*entstore.Migrator, error) {
+	entCfg, err := storeConfig(cfg, waiting)
 	if err != nil {
 		return nil, err
 	}
-	entCfg.Waiting = p.waiting
 	return entstore.NewMigrator(entCfg)
 }
 
-func migratorOf(cfg Config) (*entstore.Migrator, error) {
-	entCfg, err := storeConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return entstore.NewMigrator(entCfg)
-}
-
-func createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (created domain.Account, err error) {
-	err = withCore(ctx, c, func(ctx context.Context, s *admin.Service) error {
+func (p program) createUser(ctx context.Context, c cli.Config, n admin.NewAccount) (created domain.Account, err error) {
+	err = withCore(ctx, p, c, func(ctx context.Context, s *admin.Service) error {
 		created, err = s.CreateAccount(ctx, n)
 		return err
 	})
 	return created, err
 }
 
-func importUsers(ctx context.Context, c cli.Config, rows iter.Seq2[account.ImportRow, error], o account.ImportOptions) (report account.ImportReport, err error) {
-	err = withCore(ctx, c, func(ctx context.Context, s *account.Service) error {
+func (p program) importUsers(ctx context.Context, c cli.Config, rows iter.Seq2[account.ImportRow, error], o account.ImportOptions) (report account.ImportReport, err error) {
+	err = withCore(ctx, p, c, func(ctx context.Context, s *account.Service) error {
 		report, err = s.Import(ctx, rows, o)
 		return err
 	})
@@ -203,13 +212,13 @@ func importUsers(ctx context.Context, c cli.Config, rows iter.Seq2[account.Impor
 }
 
 // withCore runs fn with a use case on the configured store, as the operating-system user.
-func withCore[S any](ctx context.Context, c cli.Config, fn func(context.Context, S) error) error {
+func withCore[S any](ctx context.Context, p program, c cli.Config, fn func(context.Context, S) error) error {
 	cfg, err := load(c)
 	if err != nil {
 		return err
 	}
 	var service S
-	return withDatabase(ctx, cfg, cfg.Database.Migrate, fx.Populate(&service), func(database) error {
+	return p.withDatabase(ctx, cfg, cfg.Database.Migrate, fx.Populate(&service), func(database) error {
 		return fn(asOperator(ctx), service)
 	})
 }
@@ -217,10 +226,10 @@ func withCore[S any](ctx context.Context, c cli.Config, fn func(context.Context,
 // withDatabase builds the configured store and what more asks for, without listeners or
 // workers, checks its schema or brings it up to date as mode says, runs fn, and closes
 // everything again.
-func withDatabase(ctx context.Context, cfg Config, mode MigrateMode, more fx.Option, fn func(database) error) (err error) {
+func (p program) withDatabase(ctx context.Context, cfg Config, mode MigrateMode, more fx.Option, fn func(database) error) (err error) {
 	var db database
 	opened := &closers{}
-	if err := build(options{config: &cfg, ctx: ctx, logWriter: discard{}}, opened, fx.Options(fx.Populate(&db), more)); err != nil {
+	if err := build(options{config: &cfg, ctx: ctx, waiting: p.waiting, logWriter: discard{}}, opened, fx.Options(fx.Populate(&db), more)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.close()) }()

@@ -19,7 +19,7 @@ func migrateDoctor(ctx context.Context, c cli.Config) []cli.Check {
 	if err != nil {
 		return failed("configuration", err)
 	}
-	m, err := migratorOf(cfg)
+	m, err := migratorOf(cfg, nil)
 	if err != nil {
 		return failed("configuration", err)
 	}
@@ -32,13 +32,18 @@ func migrateDoctor(ctx context.Context, c cli.Config) []cli.Check {
 
 // schemaChecks words what was found.
 func schemaChecks(x entstore.Examination) []cli.Check {
-	database := cli.Check{Name: "database", Status: cli.CheckOK, Summary: x.Database + " answers"}
 	if x.Absent {
-		database.Status, database.Summary = cli.CheckWarn, x.Database+" is not there yet"
-		database.Advice = "`authserve migrate up` makes it, and so does `authserve serve` with database.migrate set to auto. If there should be one, see database.url and data_dir."
-		return []cli.Check{database, checkFiles(x)}
+		return []cli.Check{absentDatabase(x.Database), checkFiles(x)}
 	}
+	database := cli.Check{Name: "database", Status: cli.CheckOK, Summary: x.Database + " answers"}
 	return []cli.Check{database, checkFiles(x), checkVersions(x), checkInterrupted(x), checkDrift(x), checkLock(x)}
+}
+
+func absentDatabase(name string) cli.Check {
+	return cli.Check{
+		Name: "database", Status: cli.CheckWarn, Summary: name + " is not there yet",
+		Advice: "`authserve migrate up` makes it, and so does `authserve serve` with database.migrate set to auto. If there should be one, see database.url and data_dir.",
+	}
 }
 
 func checkFiles(x entstore.Examination) cli.Check {

@@ -30,13 +30,13 @@ func outgoingModule() fx.Option {
 			newKeyring,
 			newRegistry, newBreakers,
 			newHasher, newBreaches,
-			newDeliverer, newMailer,
+			newDeliverer, newMailer, newLimiter, newLetters,
 		),
 	)
 }
 
 // breakers are the circuits, by the one fixed name each of them has.
-type breakers struct{ dbRead, dbWrite, hash, mail, breach, redis *guard.Circuit }
+type breakers struct{ dbRead, dbWrite, hash, mail, breach, redis, limiter *guard.Circuit }
 
 func newRegistry(clock ports.Clock, tracers trace.TracerProvider, meters metric.MeterProvider) (*guard.Registry, ports.Breakers, error) {
 	r, err := guard.NewRegistry(clock, tracers, meters)
@@ -56,6 +56,7 @@ func newBreakers(cfg Config, r *guard.Registry) (*breakers, error) {
 		{"mail", cfg.Guard.Mail, &b.mail},
 		{"breach", cfg.Guard.Breach, &b.breach},
 		{"redis", cfg.Guard.Redis, &b.redis},
+		{"limiter", cfg.Guard.Limiter, &b.limiter},
 	} {
 		var err error
 		if *c.circuit, err = r.Circuit(c.name, guard.Settings(c.settings)); err != nil {
@@ -149,7 +150,7 @@ func smtpConfig(cfg Config) smtp.Config {
 type noMail struct{}
 
 // Send implements ports.Mailer.
-func (noMail) Send(context.Context, domain.Message) error { return errNoMail }
+func (noMail) Send(context.Context, domain.Letter) error { return errNoMail }
 
 var errNoMail = domain.NewError(domain.KindInvalid, "no_mail_system", "No mail system is configured (smtp.url).")
 

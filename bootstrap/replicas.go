@@ -10,7 +10,9 @@ import (
 	"authserve/adapters/outbound/cache"
 	"authserve/adapters/outbound/guard"
 	"authserve/adapters/outbound/redisbus"
+	"authserve/adapters/outbound/redislimit"
 	"authserve/adapters/outbound/system"
+	"authserve/core/domain"
 	"authserve/ports"
 )
 
@@ -54,13 +56,13 @@ func replicaEvents(logger *zap.Logger) cache.Events {
 	}
 }
 
-// checkRedis does what the service does with Redis: subscribe and publish.
+// checkRedis does what the service does with Redis: subscribe, publish, and count.
 func checkRedis(ctx context.Context, cfg Config) cli.Check {
-	check := cli.Check{Name: "redis", Status: cli.CheckOK, Summary: "it answers, and lets the service subscribe and publish"}
+	check := cli.Check{Name: "redis", Status: cli.CheckOK, Summary: "it answers, and lets the service subscribe, publish and count"}
 	failed := func(err error) cli.Check {
 		check.Status, check.Summary = cli.CheckWarn, "it cannot be used"
 		check.Facts = append(check.Facts, err.Error())
-		check.Advice = "Nothing stops for it: writes of other replicas are seen after cache.ttl. See docs/runbooks/redis-down.md."
+		check.Advice = "Nothing stops for it: writes of other replicas are seen after cache.ttl, and each limits alone. See docs/runbooks/redis-down.md."
 		return check
 	}
 	bus, err := redisbus.New(cfg.Redis.URL, system.IDs{})
@@ -81,5 +83,23 @@ func checkRedis(ctx context.Context, cfg Config) cli.Check {
 	if err := bus.Announce(ctx, ports.Changes{}); err != nil { // which tells nothing
 		return failed(err)
 	}
+	if err := countOnce(ctx, cfg); err != nil {
+		return failed(err)
+	}
 	return check
+}
+
+// countOnce takes one of a bucket of its own, and gives it back.
+func countOnce(ctx context.Context, cfg Config) error {
+	limiter, err := redislimit.New(cfg.Redis.URL)
+	if err != nil {
+		return err
+	}
+	defer limiter.Close() //nolint:errcheck // nothing was kept
+	bucket := domain.Bucket{Key: string(system.IDs{}.New()), Rate: domain.Rate{Name: "doctor", Burst: 1, Period: time.Minute}}
+	now := system.Clock{}.Now()
+	if _, err := limiter.Take(ctx, now, bucket); err != nil {
+		return err
+	}
+	return limiter.Return(ctx, now, bucket)
 }

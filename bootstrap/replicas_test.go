@@ -1,6 +1,7 @@
 package bootstrap_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,12 +22,20 @@ func TestDoctorOnlyWarnsOfARedisThatIsDown(t *testing.T) {
 	}
 }
 
-func TestRedisWithoutACacheIsPointless(t *testing.T) {
+func TestRedisWithoutACacheAndLimitsIsPointless(t *testing.T) {
 	t.Parallel()
-	for ttl, want := range map[string]bool{"0": true, "1s": false} {
-		_, warnings, err := bootstrap.Load(bootstrap.LoadInput{Environ: append(goodProduction(), "AUTHSERVE_REDIS_URL=redis://cache", "AUTHSERVE_CACHE_TTL="+ttl)})
-		if err != nil || strings.Contains(strings.Join(warnings, "\n"), "redis.url has no use") != want {
-			t.Errorf("cache.ttl %s: %v, warnings %q; want one: %v", ttl, err, warnings, want)
+	for name, c := range map[string]struct {
+		variables []string
+		want      bool
+	}{
+		"neither":  {[]string{"AUTHSERVE_CACHE_TTL=0", "AUTHSERVE_RATE_LIMIT_ENABLED=false"}, true},
+		"limits":   {[]string{"AUTHSERVE_CACHE_TTL=0"}, false},
+		"a cache":  {[]string{"AUTHSERVE_RATE_LIMIT_ENABLED=false"}, false},
+		"defaults": {nil, false},
+	} {
+		_, warnings, err := bootstrap.Load(bootstrap.LoadInput{Environ: slices.Concat(goodProduction(), []string{"AUTHSERVE_REDIS_URL=redis://cache"}, c.variables)})
+		if err != nil || strings.Contains(strings.Join(warnings, "\n"), "redis.url has no use") != c.want {
+			t.Errorf("%s: %v, warnings %q; want one: %v", name, err, warnings, c.want)
 		}
 	}
 }

@@ -34,12 +34,15 @@ func openDatabase(cfg Config, o options, tracers trace.TracerProvider, meters me
 	if o.store != nil {
 		return foreignDatabase(o.store, opened), nil
 	}
-	entCfg, err := storeConfig(cfg)
+	waiting := o.waiting
+	if waiting == nil {
+		waiting = func(holder string) { log.Warn(waitingForLock(holder)) }
+	}
+	entCfg, err := storeConfig(cfg, waiting)
 	if err != nil {
 		return database{}, err
 	}
 	entCfg.TracerProvider, entCfg.MeterProvider = tracers, meters
-	entCfg.Waiting = func(holder string) { log.Warn(waitingForLock(holder)) }
 	s, err := entstore.Open(o.ctx, entCfg)
 	if err != nil {
 		return database{}, fmt.Errorf("open the database: %w", err)
@@ -62,10 +65,9 @@ func foreignDatabase(s ports.Store, opened *closers) database {
 	return db
 }
 
-func storeConfig(cfg Config) (entstore.Config, error) {
-	if _, err := openDataDir(cfg.DataDir); err != nil {
-		return entstore.Config{}, err
-	}
+// storeConfig says where the database is. It makes nothing. waiting is told who has the
+// lock of migrations.
+func storeConfig(cfg Config, waiting func(holder string)) (entstore.Config, error) {
 	url, err := cfg.DatabaseURL()
 	if err != nil {
 		return entstore.Config{}, err
@@ -77,6 +79,7 @@ func storeConfig(cfg Config) (entstore.Config, error) {
 
 		Readers: cfg.Database.Readers, Writers: cfg.Database.Writers,
 		StatementTimeout: cfg.Database.StatementTimeout,
+		Waiting:          waiting,
 	}, nil
 }
 

@@ -20,18 +20,6 @@ func call(dir string, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-func TestExportMakesNoDatabase(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	code, stdout, stderr := call(dir, "export", "--output", "-")
-	if code != 1 || stdout != "" || !strings.Contains(stderr, "no database") {
-		t.Errorf("exit %d, %q, %s; want 1 and that there is none", code, stdout, stderr)
-	}
-	if _, err := os.Stat(dir); err == nil {
-		t.Error("the data directory was made")
-	}
-}
-
 func TestAHalfImportIsNotServed(t *testing.T) {
 	t.Parallel()
 	source, target := t.TempDir(), t.TempDir()

@@ -26,7 +26,7 @@ const (
 )
 
 func workerModule() fx.Option {
-	return fx.Module("worker", fx.Provide(newWorker))
+	return fx.Module("worker", fx.Provide(newWorker, newAuditLog))
 }
 
 type workerParams struct {
@@ -40,6 +40,7 @@ type workerParams struct {
 	Relay     *delivery.Relay
 	Upkeep    *upkeep.Service
 	Logins    *login.Service
+	Audit     *auditLog
 	Database  database
 	Options   options
 }
@@ -47,28 +48,23 @@ type workerParams struct {
 func newWorker(p workerParams) (*worker.Runner, error) {
 	upkeepTask := worker.Task{Name: "upkeep", Every: p.Config.Upkeep.Interval, Run: func(ctx context.Context) error {
 		report, err := p.Upkeep.Run(ctx)
-		if report != (upkeep.Report{}) {
+		pruned, pruneErr := p.Audit.prune(ctx)
+		if report != (upkeep.Report{}) || pruned > 0 {
 			p.Logger.Info("upkeep", zap.Int("sessions", report.Sessions), zap.Int("messages", report.Messages),
-				zap.Int("idempotency_records", report.IdempotencyRecords), zap.Bool("key_rotated", report.KeyRotated))
+				zap.Int("idempotency_records", report.IdempotencyRecords), zap.Int("audit_events", pruned), zap.Bool("key_rotated", report.KeyRotated))
 		}
-		return err
+		return errors.Join(err, pruneErr)
 	}}
-	deliveryTask := worker.Task{Name: "delivery", Every: deliveryInterval, Run: func(ctx context.Context) error {
-		report, err := p.Relay.Deliver(ctx)
-		if report.Abandoned > 0 {
-			p.Logger.Warn("mail abandoned", zap.Int("messages", report.Abandoned), zap.Error(err))
-		}
-		if report.Sent > 0 && p.Deliverer.mailbox != nil {
-			p.Logger.Info("mail caught by the developer mailbox", zap.Int("messages", report.Sent), zap.String("path", "/dev/mail"))
-		}
-		return err
-	}}
+	mailTask, err := deliveryTask(p)
+	if err != nil {
+		return nil, err
+	}
 	rehashTask := worker.Task{Name: "rehash", Every: rehashInterval, Due: p.Logins.IsBehind, Run: func(ctx context.Context) error {
 		_, err := p.Logins.Rehash(ctx)
 		return errors.Join(p.Logins.RefreshMix(ctx), err)
 	}}
 	mixTask := worker.Task{Name: "hash_mix", Every: mixInterval, Run: p.Logins.LearnMix}
-	tasks := []worker.Task{upkeepTask, deliveryTask, rehashTask, mixTask}
+	tasks := append([]worker.Task{upkeepTask, mailTask, rehashTask, mixTask}, p.Audit.tasks()...)
 	if t, ok := optimizeTask(p.Database); ok {
 		tasks = append(tasks, t)
 	}

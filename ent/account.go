@@ -28,6 +28,8 @@ type Account struct {
 	UsernameCanonical *string `json:"username_canonical,omitempty"`
 	// DisplayName holds the value of the "display_name" field.
 	DisplayName string `json:"display_name,omitempty"`
+	// Locale holds the value of the "locale" field.
+	Locale string `json:"locale,omitempty"`
 	// Status holds the value of the "status" field.
 	Status string `json:"status,omitempty"`
 	// Roles holds the value of the "roles" field.
@@ -56,9 +58,11 @@ type Account struct {
 type AccountEdges struct {
 	// Sessions holds the value of the sessions edge.
 	Sessions []*Session `json:"sessions,omitempty"`
+	// OneTimeTokens holds the value of the one_time_tokens edge.
+	OneTimeTokens []*OneTimeToken `json:"one_time_tokens,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [2]bool
 }
 
 // SessionsOrErr returns the Sessions value or an error if the edge
@@ -70,6 +74,15 @@ func (e AccountEdges) SessionsOrErr() ([]*Session, error) {
 	return nil, &NotLoadedError{edge: "sessions"}
 }
 
+// OneTimeTokensOrErr returns the OneTimeTokens value or an error if the edge
+// was not loaded in eager-loading.
+func (e AccountEdges) OneTimeTokensOrErr() ([]*OneTimeToken, error) {
+	if e.loadedTypes[1] {
+		return e.OneTimeTokens, nil
+	}
+	return nil, &NotLoadedError{edge: "one_time_tokens"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*Account) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
@@ -79,7 +92,7 @@ func (*Account) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case account.FieldAuthGeneration, account.FieldCredentialVersion, account.FieldProfileVersion:
 			values[i] = new(sql.NullInt64)
-		case account.FieldID, account.FieldEmail, account.FieldEmailCanonical, account.FieldUsername, account.FieldUsernameCanonical, account.FieldDisplayName, account.FieldStatus:
+		case account.FieldID, account.FieldEmail, account.FieldEmailCanonical, account.FieldUsername, account.FieldUsernameCanonical, account.FieldDisplayName, account.FieldLocale, account.FieldStatus:
 			values[i] = new(sql.NullString)
 		case account.FieldEmailVerifiedAt, account.FieldCreatedAt, account.FieldUpdatedAt, account.FieldLastLoginAt:
 			values[i] = new(sql.NullTime)
@@ -135,6 +148,12 @@ func (_m *Account) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field display_name", values[i])
 			} else if value.Valid {
 				_m.DisplayName = value.String
+			}
+		case account.FieldLocale:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field locale", values[i])
+			} else if value.Valid {
+				_m.Locale = value.String
 			}
 		case account.FieldStatus:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -212,6 +231,11 @@ func (_m *Account) QuerySessions() *SessionQuery {
 	return NewAccountClient(_m.config).QuerySessions(_m)
 }
 
+// QueryOneTimeTokens queries the "one_time_tokens" edge of the Account entity.
+func (_m *Account) QueryOneTimeTokens() *OneTimeTokenQuery {
+	return NewAccountClient(_m.config).QueryOneTimeTokens(_m)
+}
+
 // Update returns a builder for updating this Account.
 // Note that you need to call Account.Unwrap() before calling this method if this Account
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -253,6 +277,9 @@ func (_m *Account) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("display_name=")
 	builder.WriteString(_m.DisplayName)
+	builder.WriteString(", ")
+	builder.WriteString("locale=")
+	builder.WriteString(_m.Locale)
 	builder.WriteString(", ")
 	builder.WriteString("status=")
 	builder.WriteString(_m.Status)

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"authserve/ent/account"
+	"authserve/ent/onetimetoken"
 	"authserve/ent/session"
 	"context"
 	"errors"
@@ -64,6 +65,12 @@ func (_c *AccountCreate) SetNillableUsernameCanonical(v *string) *AccountCreate 
 // SetDisplayName sets the "display_name" field.
 func (_c *AccountCreate) SetDisplayName(v string) *AccountCreate {
 	_c.mutation.SetDisplayName(v)
+	return _c
+}
+
+// SetLocale sets the "locale" field.
+func (_c *AccountCreate) SetLocale(v string) *AccountCreate {
+	_c.mutation.SetLocale(v)
 	return _c
 }
 
@@ -158,6 +165,21 @@ func (_c *AccountCreate) AddSessions(v ...*Session) *AccountCreate {
 	return _c.AddSessionIDs(ids...)
 }
 
+// AddOneTimeTokenIDs adds the "one_time_tokens" edge to the OneTimeToken entity by IDs.
+func (_c *AccountCreate) AddOneTimeTokenIDs(ids ...string) *AccountCreate {
+	_c.mutation.AddOneTimeTokenIDs(ids...)
+	return _c
+}
+
+// AddOneTimeTokens adds the "one_time_tokens" edges to the OneTimeToken entity.
+func (_c *AccountCreate) AddOneTimeTokens(v ...*OneTimeToken) *AccountCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddOneTimeTokenIDs(ids...)
+}
+
 // Mutation returns the AccountMutation object of the builder.
 func (_c *AccountCreate) Mutation() *AccountMutation {
 	return _c.mutation
@@ -200,6 +222,9 @@ func (_c *AccountCreate) check() error {
 	}
 	if _, ok := _c.mutation.DisplayName(); !ok {
 		return &ValidationError{Name: "display_name", err: errors.New(`ent: missing required field "Account.display_name"`)}
+	}
+	if _, ok := _c.mutation.Locale(); !ok {
+		return &ValidationError{Name: "locale", err: errors.New(`ent: missing required field "Account.locale"`)}
 	}
 	if _, ok := _c.mutation.Status(); !ok {
 		return &ValidationError{Name: "status", err: errors.New(`ent: missing required field "Account.status"`)}
@@ -277,6 +302,10 @@ func (_c *AccountCreate) createSpec() (*Account, *sqlgraph.CreateSpec) {
 		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
 		_node.DisplayName = value
 	}
+	if value, ok := _c.mutation.Locale(); ok {
+		_spec.SetField(account.FieldLocale, field.TypeString, value)
+		_node.Locale = value
+	}
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(account.FieldStatus, field.TypeString, value)
 		_node.Status = value
@@ -322,6 +351,22 @@ func (_c *AccountCreate) createSpec() (*Account, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(session.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.OneTimeTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

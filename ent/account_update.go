@@ -4,6 +4,7 @@ package ent
 
 import (
 	"authserve/ent/account"
+	"authserve/ent/onetimetoken"
 	"authserve/ent/predicate"
 	"authserve/ent/session"
 	"context"
@@ -108,6 +109,20 @@ func (_u *AccountUpdate) SetDisplayName(v string) *AccountUpdate {
 func (_u *AccountUpdate) SetNillableDisplayName(v *string) *AccountUpdate {
 	if v != nil {
 		_u.SetDisplayName(*v)
+	}
+	return _u
+}
+
+// SetLocale sets the "locale" field.
+func (_u *AccountUpdate) SetLocale(v string) *AccountUpdate {
+	_u.mutation.SetLocale(v)
+	return _u
+}
+
+// SetNillableLocale sets the "locale" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableLocale(v *string) *AccountUpdate {
+	if v != nil {
+		_u.SetLocale(*v)
 	}
 	return _u
 }
@@ -284,6 +299,21 @@ func (_u *AccountUpdate) AddSessions(v ...*Session) *AccountUpdate {
 	return _u.AddSessionIDs(ids...)
 }
 
+// AddOneTimeTokenIDs adds the "one_time_tokens" edge to the OneTimeToken entity by IDs.
+func (_u *AccountUpdate) AddOneTimeTokenIDs(ids ...string) *AccountUpdate {
+	_u.mutation.AddOneTimeTokenIDs(ids...)
+	return _u
+}
+
+// AddOneTimeTokens adds the "one_time_tokens" edges to the OneTimeToken entity.
+func (_u *AccountUpdate) AddOneTimeTokens(v ...*OneTimeToken) *AccountUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddOneTimeTokenIDs(ids...)
+}
+
 // Mutation returns the AccountMutation object of the builder.
 func (_u *AccountUpdate) Mutation() *AccountMutation {
 	return _u.mutation
@@ -308,6 +338,27 @@ func (_u *AccountUpdate) RemoveSessions(v ...*Session) *AccountUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveSessionIDs(ids...)
+}
+
+// ClearOneTimeTokens clears all "one_time_tokens" edges to the OneTimeToken entity.
+func (_u *AccountUpdate) ClearOneTimeTokens() *AccountUpdate {
+	_u.mutation.ClearOneTimeTokens()
+	return _u
+}
+
+// RemoveOneTimeTokenIDs removes the "one_time_tokens" edge to OneTimeToken entities by IDs.
+func (_u *AccountUpdate) RemoveOneTimeTokenIDs(ids ...string) *AccountUpdate {
+	_u.mutation.RemoveOneTimeTokenIDs(ids...)
+	return _u
+}
+
+// RemoveOneTimeTokens removes "one_time_tokens" edges to OneTimeToken entities.
+func (_u *AccountUpdate) RemoveOneTimeTokens(v ...*OneTimeToken) *AccountUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveOneTimeTokenIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -366,6 +417,9 @@ func (_u *AccountUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.DisplayName(); ok {
 		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Locale(); ok {
+		_spec.SetField(account.FieldLocale, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(account.FieldStatus, field.TypeString, value)
@@ -452,6 +506,51 @@ func (_u *AccountUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(session.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.OneTimeTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedOneTimeTokensIDs(); len(nodes) > 0 && !_u.mutation.OneTimeTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.OneTimeTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -557,6 +656,20 @@ func (_u *AccountUpdateOne) SetDisplayName(v string) *AccountUpdateOne {
 func (_u *AccountUpdateOne) SetNillableDisplayName(v *string) *AccountUpdateOne {
 	if v != nil {
 		_u.SetDisplayName(*v)
+	}
+	return _u
+}
+
+// SetLocale sets the "locale" field.
+func (_u *AccountUpdateOne) SetLocale(v string) *AccountUpdateOne {
+	_u.mutation.SetLocale(v)
+	return _u
+}
+
+// SetNillableLocale sets the "locale" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableLocale(v *string) *AccountUpdateOne {
+	if v != nil {
+		_u.SetLocale(*v)
 	}
 	return _u
 }
@@ -733,6 +846,21 @@ func (_u *AccountUpdateOne) AddSessions(v ...*Session) *AccountUpdateOne {
 	return _u.AddSessionIDs(ids...)
 }
 
+// AddOneTimeTokenIDs adds the "one_time_tokens" edge to the OneTimeToken entity by IDs.
+func (_u *AccountUpdateOne) AddOneTimeTokenIDs(ids ...string) *AccountUpdateOne {
+	_u.mutation.AddOneTimeTokenIDs(ids...)
+	return _u
+}
+
+// AddOneTimeTokens adds the "one_time_tokens" edges to the OneTimeToken entity.
+func (_u *AccountUpdateOne) AddOneTimeTokens(v ...*OneTimeToken) *AccountUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddOneTimeTokenIDs(ids...)
+}
+
 // Mutation returns the AccountMutation object of the builder.
 func (_u *AccountUpdateOne) Mutation() *AccountMutation {
 	return _u.mutation
@@ -757,6 +885,27 @@ func (_u *AccountUpdateOne) RemoveSessions(v ...*Session) *AccountUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveSessionIDs(ids...)
+}
+
+// ClearOneTimeTokens clears all "one_time_tokens" edges to the OneTimeToken entity.
+func (_u *AccountUpdateOne) ClearOneTimeTokens() *AccountUpdateOne {
+	_u.mutation.ClearOneTimeTokens()
+	return _u
+}
+
+// RemoveOneTimeTokenIDs removes the "one_time_tokens" edge to OneTimeToken entities by IDs.
+func (_u *AccountUpdateOne) RemoveOneTimeTokenIDs(ids ...string) *AccountUpdateOne {
+	_u.mutation.RemoveOneTimeTokenIDs(ids...)
+	return _u
+}
+
+// RemoveOneTimeTokens removes "one_time_tokens" edges to OneTimeToken entities.
+func (_u *AccountUpdateOne) RemoveOneTimeTokens(v ...*OneTimeToken) *AccountUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveOneTimeTokenIDs(ids...)
 }
 
 // Where appends a list predicates to the AccountUpdate builder.
@@ -846,6 +995,9 @@ func (_u *AccountUpdateOne) sqlSave(ctx context.Context) (_node *Account, err er
 	if value, ok := _u.mutation.DisplayName(); ok {
 		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Locale(); ok {
+		_spec.SetField(account.FieldLocale, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(account.FieldStatus, field.TypeString, value)
 	}
@@ -931,6 +1083,51 @@ func (_u *AccountUpdateOne) sqlSave(ctx context.Context) (_node *Account, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(session.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.OneTimeTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedOneTimeTokensIDs(); len(nodes) > 0 && !_u.mutation.OneTimeTokensCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.OneTimeTokensIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   account.OneTimeTokensTable,
+			Columns: []string{account.OneTimeTokensColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(onetimetoken.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

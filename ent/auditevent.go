@@ -37,7 +37,17 @@ type AuditEvent struct {
 	// Subject holds the value of the "subject" field.
 	Subject string `json:"subject,omitempty"`
 	// Detail holds the value of the "detail" field.
-	Detail       map[string]string `json:"detail,omitempty"`
+	Detail map[string]string `json:"detail,omitempty"`
+	// ChainSeq holds the value of the "chain_seq" field.
+	ChainSeq *int64 `json:"chain_seq,omitempty"`
+	// ChainKeyID holds the value of the "chain_key_id" field.
+	ChainKeyID string `json:"chain_key_id,omitempty"`
+	// ChainSalt holds the value of the "chain_salt" field.
+	ChainSalt []byte `json:"chain_salt,omitempty"`
+	// ChainCommitment holds the value of the "chain_commitment" field.
+	ChainCommitment []byte `json:"chain_commitment,omitempty"`
+	// ChainMAC holds the value of the "chain_mac" field.
+	ChainMAC     []byte `json:"chain_mac,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -46,9 +56,11 @@ func (*AuditEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case auditevent.FieldDetail:
+		case auditevent.FieldDetail, auditevent.FieldChainSalt, auditevent.FieldChainCommitment, auditevent.FieldChainMAC:
 			values[i] = new([]byte)
-		case auditevent.FieldID, auditevent.FieldActorKind, auditevent.FieldActorID, auditevent.FieldActorSessionID, auditevent.FieldActorIP, auditevent.FieldActorUserAgent, auditevent.FieldCorrelationID, auditevent.FieldAction, auditevent.FieldSubject:
+		case auditevent.FieldChainSeq:
+			values[i] = new(sql.NullInt64)
+		case auditevent.FieldID, auditevent.FieldActorKind, auditevent.FieldActorID, auditevent.FieldActorSessionID, auditevent.FieldActorIP, auditevent.FieldActorUserAgent, auditevent.FieldCorrelationID, auditevent.FieldAction, auditevent.FieldSubject, auditevent.FieldChainKeyID:
 			values[i] = new(sql.NullString)
 		case auditevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -135,6 +147,37 @@ func (_m *AuditEvent) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field detail: %w", err)
 				}
 			}
+		case auditevent.FieldChainSeq:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field chain_seq", values[i])
+			} else if value.Valid {
+				_m.ChainSeq = new(int64)
+				*_m.ChainSeq = value.Int64
+			}
+		case auditevent.FieldChainKeyID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field chain_key_id", values[i])
+			} else if value.Valid {
+				_m.ChainKeyID = value.String
+			}
+		case auditevent.FieldChainSalt:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field chain_salt", values[i])
+			} else if value != nil {
+				_m.ChainSalt = *value
+			}
+		case auditevent.FieldChainCommitment:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field chain_commitment", values[i])
+			} else if value != nil {
+				_m.ChainCommitment = *value
+			}
+		case auditevent.FieldChainMAC:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field chain_mac", values[i])
+			} else if value != nil {
+				_m.ChainMAC = *value
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -200,6 +243,23 @@ func (_m *AuditEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("detail=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Detail))
+	builder.WriteString(", ")
+	if v := _m.ChainSeq; v != nil {
+		builder.WriteString("chain_seq=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("chain_key_id=")
+	builder.WriteString(_m.ChainKeyID)
+	builder.WriteString(", ")
+	builder.WriteString("chain_salt=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ChainSalt))
+	builder.WriteString(", ")
+	builder.WriteString("chain_commitment=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ChainCommitment))
+	builder.WriteString(", ")
+	builder.WriteString("chain_mac=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ChainMAC))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -80,6 +80,52 @@ func (_c *AuditEventCreate) SetDetail(v map[string]string) *AuditEventCreate {
 	return _c
 }
 
+// SetChainSeq sets the "chain_seq" field.
+func (_c *AuditEventCreate) SetChainSeq(v int64) *AuditEventCreate {
+	_c.mutation.SetChainSeq(v)
+	return _c
+}
+
+// SetNillableChainSeq sets the "chain_seq" field if the given value is not nil.
+func (_c *AuditEventCreate) SetNillableChainSeq(v *int64) *AuditEventCreate {
+	if v != nil {
+		_c.SetChainSeq(*v)
+	}
+	return _c
+}
+
+// SetChainKeyID sets the "chain_key_id" field.
+func (_c *AuditEventCreate) SetChainKeyID(v string) *AuditEventCreate {
+	_c.mutation.SetChainKeyID(v)
+	return _c
+}
+
+// SetNillableChainKeyID sets the "chain_key_id" field if the given value is not nil.
+func (_c *AuditEventCreate) SetNillableChainKeyID(v *string) *AuditEventCreate {
+	if v != nil {
+		_c.SetChainKeyID(*v)
+	}
+	return _c
+}
+
+// SetChainSalt sets the "chain_salt" field.
+func (_c *AuditEventCreate) SetChainSalt(v []byte) *AuditEventCreate {
+	_c.mutation.SetChainSalt(v)
+	return _c
+}
+
+// SetChainCommitment sets the "chain_commitment" field.
+func (_c *AuditEventCreate) SetChainCommitment(v []byte) *AuditEventCreate {
+	_c.mutation.SetChainCommitment(v)
+	return _c
+}
+
+// SetChainMAC sets the "chain_mac" field.
+func (_c *AuditEventCreate) SetChainMAC(v []byte) *AuditEventCreate {
+	_c.mutation.SetChainMAC(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AuditEventCreate) SetID(v string) *AuditEventCreate {
 	_c.mutation.SetID(v)
@@ -224,6 +270,26 @@ func (_c *AuditEventCreate) createSpec() (*AuditEvent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Detail(); ok {
 		_spec.SetField(auditevent.FieldDetail, field.TypeJSON, value)
 		_node.Detail = value
+	}
+	if value, ok := _c.mutation.ChainSeq(); ok {
+		_spec.SetField(auditevent.FieldChainSeq, field.TypeInt64, value)
+		_node.ChainSeq = &value
+	}
+	if value, ok := _c.mutation.ChainKeyID(); ok {
+		_spec.SetField(auditevent.FieldChainKeyID, field.TypeString, value)
+		_node.ChainKeyID = value
+	}
+	if value, ok := _c.mutation.ChainSalt(); ok {
+		_spec.SetField(auditevent.FieldChainSalt, field.TypeBytes, value)
+		_node.ChainSalt = value
+	}
+	if value, ok := _c.mutation.ChainCommitment(); ok {
+		_spec.SetField(auditevent.FieldChainCommitment, field.TypeBytes, value)
+		_node.ChainCommitment = value
+	}
+	if value, ok := _c.mutation.ChainMAC(); ok {
+		_spec.SetField(auditevent.FieldChainMAC, field.TypeBytes, value)
+		_node.ChainMAC = value
 	}
 	return _node, _spec
 }

@@ -27,6 +27,117 @@ func (_u *AuditEventUpdate) Where(ps ...predicate.AuditEvent) *AuditEventUpdate 
 	return _u
 }
 
+// SetActorIP sets the "actor_ip" field.
+func (_u *AuditEventUpdate) SetActorIP(v string) *AuditEventUpdate {
+	_u.mutation.SetActorIP(v)
+	return _u
+}
+
+// SetNillableActorIP sets the "actor_ip" field if the given value is not nil.
+func (_u *AuditEventUpdate) SetNillableActorIP(v *string) *AuditEventUpdate {
+	if v != nil {
+		_u.SetActorIP(*v)
+	}
+	return _u
+}
+
+// SetActorUserAgent sets the "actor_user_agent" field.
+func (_u *AuditEventUpdate) SetActorUserAgent(v string) *AuditEventUpdate {
+	_u.mutation.SetActorUserAgent(v)
+	return _u
+}
+
+// SetNillableActorUserAgent sets the "actor_user_agent" field if the given value is not nil.
+func (_u *AuditEventUpdate) SetNillableActorUserAgent(v *string) *AuditEventUpdate {
+	if v != nil {
+		_u.SetActorUserAgent(*v)
+	}
+	return _u
+}
+
+// SetChainSeq sets the "chain_seq" field.
+func (_u *AuditEventUpdate) SetChainSeq(v int64) *AuditEventUpdate {
+	_u.mutation.ResetChainSeq()
+	_u.mutation.SetChainSeq(v)
+	return _u
+}
+
+// SetNillableChainSeq sets the "chain_seq" field if the given value is not nil.
+func (_u *AuditEventUpdate) SetNillableChainSeq(v *int64) *AuditEventUpdate {
+	if v != nil {
+		_u.SetChainSeq(*v)
+	}
+	return _u
+}
+
+// AddChainSeq adds value to the "chain_seq" field.
+func (_u *AuditEventUpdate) AddChainSeq(v int64) *AuditEventUpdate {
+	_u.mutation.AddChainSeq(v)
+	return _u
+}
+
+// ClearChainSeq clears the value of the "chain_seq" field.
+func (_u *AuditEventUpdate) ClearChainSeq() *AuditEventUpdate {
+	_u.mutation.ClearChainSeq()
+	return _u
+}
+
+// SetChainKeyID sets the "chain_key_id" field.
+func (_u *AuditEventUpdate) SetChainKeyID(v string) *AuditEventUpdate {
+	_u.mutation.SetChainKeyID(v)
+	return _u
+}
+
+// SetNillableChainKeyID sets the "chain_key_id" field if the given value is not nil.
+func (_u *AuditEventUpdate) SetNillableChainKeyID(v *string) *AuditEventUpdate {
+	if v != nil {
+		_u.SetChainKeyID(*v)
+	}
+	return _u
+}
+
+// ClearChainKeyID clears the value of the "chain_key_id" field.
+func (_u *AuditEventUpdate) ClearChainKeyID() *AuditEventUpdate {
+	_u.mutation.ClearChainKeyID()
+	return _u
+}
+
+// SetChainSalt sets the "chain_salt" field.
+func (_u *AuditEventUpdate) SetChainSalt(v []byte) *AuditEventUpdate {
+	_u.mutation.SetChainSalt(v)
+	return _u
+}
+
+// ClearChainSalt clears the value of the "chain_salt" field.
+func (_u *AuditEventUpdate) ClearChainSalt() *AuditEventUpdate {
+	_u.mutation.ClearChainSalt()
+	return _u
+}
+
+// SetChainCommitment sets the "chain_commitment" field.
+func (_u *AuditEventUpdate) SetChainCommitment(v []byte) *AuditEventUpdate {
+	_u.mutation.SetChainCommitment(v)
+	return _u
+}
+
+// ClearChainCommitment clears the value of the "chain_commitment" field.
+func (_u *AuditEventUpdate) ClearChainCommitment() *AuditEventUpdate {
+	_u.mutation.ClearChainCommitment()
+	return _u
+}
+
+// SetChainMAC sets the "chain_mac" field.
+func (_u *AuditEventUpdate) SetChainMAC(v []byte) *AuditEventUpdate {
+	_u.mutation.SetChainMAC(v)
+	return _u
+}
+
+// ClearChainMAC clears the value of the "chain_mac" field.
+func (_u *AuditEventUpdate) ClearChainMAC() *AuditEventUpdate {
+	_u.mutation.ClearChainMAC()
+	return _u
+}
+
 // Mutation returns the AuditEventMutation object of the builder.
 func (_u *AuditEventUpdate) Mutation() *AuditEventMutation {
 	return _u.mutation
@@ -68,6 +179,45 @@ func (_u *AuditEventUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 			}
 		}
 	}
+	if value, ok := _u.mutation.ActorIP(); ok {
+		_spec.SetField(auditevent.FieldActorIP, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ActorUserAgent(); ok {
+		_spec.SetField(auditevent.FieldActorUserAgent, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ChainSeq(); ok {
+		_spec.SetField(auditevent.FieldChainSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedChainSeq(); ok {
+		_spec.AddField(auditevent.FieldChainSeq, field.TypeInt64, value)
+	}
+	if _u.mutation.ChainSeqCleared() {
+		_spec.ClearField(auditevent.FieldChainSeq, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.ChainKeyID(); ok {
+		_spec.SetField(auditevent.FieldChainKeyID, field.TypeString, value)
+	}
+	if _u.mutation.ChainKeyIDCleared() {
+		_spec.ClearField(auditevent.FieldChainKeyID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ChainSalt(); ok {
+		_spec.SetField(auditevent.FieldChainSalt, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainSaltCleared() {
+		_spec.ClearField(auditevent.FieldChainSalt, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.ChainCommitment(); ok {
+		_spec.SetField(auditevent.FieldChainCommitment, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainCommitmentCleared() {
+		_spec.ClearField(auditevent.FieldChainCommitment, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.ChainMAC(); ok {
+		_spec.SetField(auditevent.FieldChainMAC, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainMACCleared() {
+		_spec.ClearField(auditevent.FieldChainMAC, field.TypeBytes)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{auditevent.Label}
@@ -86,6 +236,117 @@ type AuditEventUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *AuditEventMutation
+}
+
+// SetActorIP sets the "actor_ip" field.
+func (_u *AuditEventUpdateOne) SetActorIP(v string) *AuditEventUpdateOne {
+	_u.mutation.SetActorIP(v)
+	return _u
+}
+
+// SetNillableActorIP sets the "actor_ip" field if the given value is not nil.
+func (_u *AuditEventUpdateOne) SetNillableActorIP(v *string) *AuditEventUpdateOne {
+	if v != nil {
+		_u.SetActorIP(*v)
+	}
+	return _u
+}
+
+// SetActorUserAgent sets the "actor_user_agent" field.
+func (_u *AuditEventUpdateOne) SetActorUserAgent(v string) *AuditEventUpdateOne {
+	_u.mutation.SetActorUserAgent(v)
+	return _u
+}
+
+// SetNillableActorUserAgent sets the "actor_user_agent" field if the given value is not nil.
+func (_u *AuditEventUpdateOne) SetNillableActorUserAgent(v *string) *AuditEventUpdateOne {
+	if v != nil {
+		_u.SetActorUserAgent(*v)
+	}
+	return _u
+}
+
+// SetChainSeq sets the "chain_seq" field.
+func (_u *AuditEventUpdateOne) SetChainSeq(v int64) *AuditEventUpdateOne {
+	_u.mutation.ResetChainSeq()
+	_u.mutation.SetChainSeq(v)
+	return _u
+}
+
+// SetNillableChainSeq sets the "chain_seq" field if the given value is not nil.
+func (_u *AuditEventUpdateOne) SetNillableChainSeq(v *int64) *AuditEventUpdateOne {
+	if v != nil {
+		_u.SetChainSeq(*v)
+	}
+	return _u
+}
+
+// AddChainSeq adds value to the "chain_seq" field.
+func (_u *AuditEventUpdateOne) AddChainSeq(v int64) *AuditEventUpdateOne {
+	_u.mutation.AddChainSeq(v)
+	return _u
+}
+
+// ClearChainSeq clears the value of the "chain_seq" field.
+func (_u *AuditEventUpdateOne) ClearChainSeq() *AuditEventUpdateOne {
+	_u.mutation.ClearChainSeq()
+	return _u
+}
+
+// SetChainKeyID sets the "chain_key_id" field.
+func (_u *AuditEventUpdateOne) SetChainKeyID(v string) *AuditEventUpdateOne {
+	_u.mutation.SetChainKeyID(v)
+	return _u
+}
+
+// SetNillableChainKeyID sets the "chain_key_id" field if the given value is not nil.
+func (_u *AuditEventUpdateOne) SetNillableChainKeyID(v *string) *AuditEventUpdateOne {
+	if v != nil {
+		_u.SetChainKeyID(*v)
+	}
+	return _u
+}
+
+// ClearChainKeyID clears the value of the "chain_key_id" field.
+func (_u *AuditEventUpdateOne) ClearChainKeyID() *AuditEventUpdateOne {
+	_u.mutation.ClearChainKeyID()
+	return _u
+}
+
+// SetChainSalt sets the "chain_salt" field.
+func (_u *AuditEventUpdateOne) SetChainSalt(v []byte) *AuditEventUpdateOne {
+	_u.mutation.SetChainSalt(v)
+	return _u
+}
+
+// ClearChainSalt clears the value of the "chain_salt" field.
+func (_u *AuditEventUpdateOne) ClearChainSalt() *AuditEventUpdateOne {
+	_u.mutation.ClearChainSalt()
+	return _u
+}
+
+// SetChainCommitment sets the "chain_commitment" field.
+func (_u *AuditEventUpdateOne) SetChainCommitment(v []byte) *AuditEventUpdateOne {
+	_u.mutation.SetChainCommitment(v)
+	return _u
+}
+
+// ClearChainCommitment clears the value of the "chain_commitment" field.
+func (_u *AuditEventUpdateOne) ClearChainCommitment() *AuditEventUpdateOne {
+	_u.mutation.ClearChainCommitment()
+	return _u
+}
+
+// SetChainMAC sets the "chain_mac" field.
+func (_u *AuditEventUpdateOne) SetChainMAC(v []byte) *AuditEventUpdateOne {
+	_u.mutation.SetChainMAC(v)
+	return _u
+}
+
+// ClearChainMAC clears the value of the "chain_mac" field.
+func (_u *AuditEventUpdateOne) ClearChainMAC() *AuditEventUpdateOne {
+	_u.mutation.ClearChainMAC()
+	return _u
 }
 
 // Mutation returns the AuditEventMutation object of the builder.
@@ -158,6 +419,45 @@ func (_u *AuditEventUpdateOne) sqlSave(ctx context.Context) (_node *AuditEvent, 
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.ActorIP(); ok {
+		_spec.SetField(auditevent.FieldActorIP, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ActorUserAgent(); ok {
+		_spec.SetField(auditevent.FieldActorUserAgent, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ChainSeq(); ok {
+		_spec.SetField(auditevent.FieldChainSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedChainSeq(); ok {
+		_spec.AddField(auditevent.FieldChainSeq, field.TypeInt64, value)
+	}
+	if _u.mutation.ChainSeqCleared() {
+		_spec.ClearField(auditevent.FieldChainSeq, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.ChainKeyID(); ok {
+		_spec.SetField(auditevent.FieldChainKeyID, field.TypeString, value)
+	}
+	if _u.mutation.ChainKeyIDCleared() {
+		_spec.ClearField(auditevent.FieldChainKeyID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ChainSalt(); ok {
+		_spec.SetField(auditevent.FieldChainSalt, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainSaltCleared() {
+		_spec.ClearField(auditevent.FieldChainSalt, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.ChainCommitment(); ok {
+		_spec.SetField(auditevent.FieldChainCommitment, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainCommitmentCleared() {
+		_spec.ClearField(auditevent.FieldChainCommitment, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.ChainMAC(); ok {
+		_spec.SetField(auditevent.FieldChainMAC, field.TypeBytes, value)
+	}
+	if _u.mutation.ChainMACCleared() {
+		_spec.ClearField(auditevent.FieldChainMAC, field.TypeBytes)
 	}
 	_node = &AuditEvent{config: _u.config}
 	_spec.Assign = _node.assignValues

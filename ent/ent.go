@@ -5,12 +5,16 @@ package ent
 import (
 	"authserve/ent/account"
 	"authserve/ent/auditevent"
+	"authserve/ent/audithead"
 	"authserve/ent/credential"
+	"authserve/ent/erasure"
 	"authserve/ent/guard"
 	"authserve/ent/idempotencyrecord"
 	"authserve/ent/message"
+	"authserve/ent/onetimetoken"
 	"authserve/ent/session"
 	"authserve/ent/signingkey"
+	"authserve/ent/throttle"
 	"context"
 	"errors"
 	"fmt"
@@ -82,12 +86,16 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			account.Table:           account.ValidColumn,
 			auditevent.Table:        auditevent.ValidColumn,
+			audithead.Table:         audithead.ValidColumn,
 			credential.Table:        credential.ValidColumn,
+			erasure.Table:           erasure.ValidColumn,
 			guard.Table:             guard.ValidColumn,
 			idempotencyrecord.Table: idempotencyrecord.ValidColumn,
 			message.Table:           message.ValidColumn,
+			onetimetoken.Table:      onetimetoken.ValidColumn,
 			session.Table:           session.ValidColumn,
 			signingkey.Table:        signingkey.ValidColumn,
+			throttle.Table:          throttle.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"authserve/ent/message"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -21,12 +22,14 @@ type Message struct {
 	Kind string `json:"kind,omitempty"`
 	// AccountID holds the value of the "account_id" field.
 	AccountID string `json:"account_id,omitempty"`
+	// Generation holds the value of the "generation" field.
+	Generation int64 `json:"generation,omitempty"`
 	// Recipient holds the value of the "recipient" field.
 	Recipient string `json:"recipient,omitempty"`
-	// Subject holds the value of the "subject" field.
-	Subject string `json:"subject,omitempty"`
-	// Body holds the value of the "body" field.
-	Body string `json:"-"`
+	// Locale holds the value of the "locale" field.
+	Locale string `json:"locale,omitempty"`
+	// Data holds the value of the "data" field.
+	Data map[string]string `json:"data,omitempty"`
 	// State holds the value of the "state" field.
 	State string `json:"state,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
@@ -49,9 +52,11 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case message.FieldAttempt, message.FieldFailures:
+		case message.FieldData:
+			values[i] = new([]byte)
+		case message.FieldGeneration, message.FieldAttempt, message.FieldFailures:
 			values[i] = new(sql.NullInt64)
-		case message.FieldID, message.FieldKind, message.FieldAccountID, message.FieldRecipient, message.FieldSubject, message.FieldBody, message.FieldState, message.FieldLastError:
+		case message.FieldID, message.FieldKind, message.FieldAccountID, message.FieldRecipient, message.FieldLocale, message.FieldState, message.FieldLastError:
 			values[i] = new(sql.NullString)
 		case message.FieldCreatedAt, message.FieldDueAt, message.FieldSettledAt:
 			values[i] = new(sql.NullTime)
@@ -88,23 +93,31 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.AccountID = value.String
 			}
+		case message.FieldGeneration:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field generation", values[i])
+			} else if value.Valid {
+				_m.Generation = value.Int64
+			}
 		case message.FieldRecipient:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field recipient", values[i])
 			} else if value.Valid {
 				_m.Recipient = value.String
 			}
-		case message.FieldSubject:
+		case message.FieldLocale:
 			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field subject", values[i])
+				return fmt.Errorf("unexpected type %T for field locale", values[i])
 			} else if value.Valid {
-				_m.Subject = value.String
+				_m.Locale = value.String
 			}
-		case message.FieldBody:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field body", values[i])
-			} else if value.Valid {
-				_m.Body = value.String
+		case message.FieldData:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field data", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Data); err != nil {
+					return fmt.Errorf("unmarshal field data: %w", err)
+				}
 			}
 		case message.FieldState:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -191,13 +204,17 @@ func (_m *Message) String() string {
 	builder.WriteString("account_id=")
 	builder.WriteString(_m.AccountID)
 	builder.WriteString(", ")
+	builder.WriteString("generation=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Generation))
+	builder.WriteString(", ")
 	builder.WriteString("recipient=")
 	builder.WriteString(_m.Recipient)
 	builder.WriteString(", ")
-	builder.WriteString("subject=")
-	builder.WriteString(_m.Subject)
+	builder.WriteString("locale=")
+	builder.WriteString(_m.Locale)
 	builder.WriteString(", ")
-	builder.WriteString("body=<sensitive>")
+	builder.WriteString("data=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Data))
 	builder.WriteString(", ")
 	builder.WriteString("state=")
 	builder.WriteString(_m.State)

@@ -32,21 +32,27 @@ func (_c *MessageCreate) SetAccountID(v string) *MessageCreate {
 	return _c
 }
 
+// SetGeneration sets the "generation" field.
+func (_c *MessageCreate) SetGeneration(v int64) *MessageCreate {
+	_c.mutation.SetGeneration(v)
+	return _c
+}
+
 // SetRecipient sets the "recipient" field.
 func (_c *MessageCreate) SetRecipient(v string) *MessageCreate {
 	_c.mutation.SetRecipient(v)
 	return _c
 }
 
-// SetSubject sets the "subject" field.
-func (_c *MessageCreate) SetSubject(v string) *MessageCreate {
-	_c.mutation.SetSubject(v)
+// SetLocale sets the "locale" field.
+func (_c *MessageCreate) SetLocale(v string) *MessageCreate {
+	_c.mutation.SetLocale(v)
 	return _c
 }
 
-// SetBody sets the "body" field.
-func (_c *MessageCreate) SetBody(v string) *MessageCreate {
-	_c.mutation.SetBody(v)
+// SetData sets the "data" field.
+func (_c *MessageCreate) SetData(v map[string]string) *MessageCreate {
+	_c.mutation.SetData(v)
 	return _c
 }
 
@@ -146,14 +152,17 @@ func (_c *MessageCreate) check() error {
 	if _, ok := _c.mutation.AccountID(); !ok {
 		return &ValidationError{Name: "account_id", err: errors.New(`ent: missing required field "Message.account_id"`)}
 	}
+	if _, ok := _c.mutation.Generation(); !ok {
+		return &ValidationError{Name: "generation", err: errors.New(`ent: missing required field "Message.generation"`)}
+	}
 	if _, ok := _c.mutation.Recipient(); !ok {
 		return &ValidationError{Name: "recipient", err: errors.New(`ent: missing required field "Message.recipient"`)}
 	}
-	if _, ok := _c.mutation.Subject(); !ok {
-		return &ValidationError{Name: "subject", err: errors.New(`ent: missing required field "Message.subject"`)}
+	if _, ok := _c.mutation.Locale(); !ok {
+		return &ValidationError{Name: "locale", err: errors.New(`ent: missing required field "Message.locale"`)}
 	}
-	if _, ok := _c.mutation.Body(); !ok {
-		return &ValidationError{Name: "body", err: errors.New(`ent: missing required field "Message.body"`)}
+	if _, ok := _c.mutation.Data(); !ok {
+		return &ValidationError{Name: "data", err: errors.New(`ent: missing required field "Message.data"`)}
 	}
 	if _, ok := _c.mutation.State(); !ok {
 		return &ValidationError{Name: "state", err: errors.New(`ent: missing required field "Message.state"`)}
@@ -216,17 +225,21 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 		_spec.SetField(message.FieldAccountID, field.TypeString, value)
 		_node.AccountID = value
 	}
+	if value, ok := _c.mutation.Generation(); ok {
+		_spec.SetField(message.FieldGeneration, field.TypeInt64, value)
+		_node.Generation = value
+	}
 	if value, ok := _c.mutation.Recipient(); ok {
 		_spec.SetField(message.FieldRecipient, field.TypeString, value)
 		_node.Recipient = value
 	}
-	if value, ok := _c.mutation.Subject(); ok {
-		_spec.SetField(message.FieldSubject, field.TypeString, value)
-		_node.Subject = value
+	if value, ok := _c.mutation.Locale(); ok {
+		_spec.SetField(message.FieldLocale, field.TypeString, value)
+		_node.Locale = value
 	}
-	if value, ok := _c.mutation.Body(); ok {
-		_spec.SetField(message.FieldBody, field.TypeString, value)
-		_node.Body = value
+	if value, ok := _c.mutation.Data(); ok {
+		_spec.SetField(message.FieldData, field.TypeJSON, value)
+		_node.Data = value
 	}
 	if value, ok := _c.mutation.State(); ok {
 		_spec.SetField(message.FieldState, field.TypeString, value)

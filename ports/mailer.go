@@ -7,22 +7,22 @@ import (
 	"authserve/core/domain"
 )
 
-// Mailer hands one message to a mail system.
+// Mailer hands one letter to a mail system.
 type Mailer interface {
 	// Send returns nil when the mail system has taken responsibility. Errors:
-	// KindInvalid when this message will never be accepted (bad address),
+	// KindInvalid when this letter will never be accepted (bad address),
 	// ErrUnavailable when a later attempt may succeed. Safe to repeat: the
-	// Message-ID is derived from m.ID.
-	Send(ctx context.Context, m domain.Message) error
+	// Message-ID is derived from l.ID.
+	Send(ctx context.Context, l domain.Letter) error
 }
 
 // Mailbox shows what the developer mailbox caught, newest first.
 type Mailbox interface {
-	Messages() []CaughtMessage
+	Letters() []CaughtLetter
 }
 
-// CaughtMessage is one message in the developer mailbox.
-type CaughtMessage struct {
-	At      time.Time
-	Message domain.Message
+// CaughtLetter is one letter in the developer mailbox.
+type CaughtLetter struct {
+	At     time.Time
+	Letter domain.Letter
 }

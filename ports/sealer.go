@@ -15,11 +15,18 @@ const (
 	PurposePepper      Purpose = "pepper"      // passwords before they are hashed
 	PurposeDummy       Purpose = "dummy"       // which dummy hash an unknown identifier gets
 	PurposeImport      Purpose = "import"      // ids of imported accounts
+	PurposeOneTime     Purpose = "onetime"     // secrets of one-time tokens
+	PurposeThrottle    Purpose = "throttle"    // names of those whose attempts are counted
+	PurposeDevice      Purpose = "device"      // device tokens
+	PurposeAudit       Purpose = "audit"       // the chain of the audit log
 )
 
 // Purposes lists them all.
 func Purposes() []Purpose {
-	return []Purpose{PurposeSeal, PurposeRefresh, PurposeCursor, PurposeIdempotency, PurposePepper, PurposeDummy, PurposeImport}
+	return []Purpose{
+		PurposeSeal, PurposeRefresh, PurposeCursor, PurposeIdempotency, PurposePepper, PurposeDummy, PurposeImport,
+		PurposeOneTime, PurposeThrottle, PurposeDevice, PurposeAudit,
+	}
 }
 
 // Sealer is the keyring: authenticated encryption for secrets at rest, and MACs

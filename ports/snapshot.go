@@ -35,9 +35,27 @@ type Snapshot struct {
 	AuditEvents   int64
 }
 
+// RestoreOptions say how a snapshot is made the database.
+type RestoreOptions struct {
+	Replace      bool // keep a database that is there under another name; otherwise refuse
+	KeepSessions bool // otherwise all end, with all one-time tokens, and everybody has to log in again
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	Snapshot      Snapshot
+	Database      string // the file that was restored
+	Kept          string // where the database before is now; empty: there was none
+	SessionsEnded int
+	Migrated      []Migration // steps that the snapshot lacked
+}
+
 // The errors of Snapshots and of restoring one.
 var (
 	ErrSnapshotExists   = domain.NewError(domain.KindConflict, "snapshot_exists", "There is a file of that name already.")
 	ErrSnapshotFailed   = domain.NewError(domain.KindUnavailable, "snapshot_failed", "The snapshot could not be made.")
 	ErrSnapshotUnusable = domain.NewError(domain.KindInvalid, "snapshot_unusable", "The snapshot cannot be used.")
+	ErrDatabaseExists   = domain.NewError(domain.KindConflict, "database_exists", "There is a database already.")
+	ErrDatabaseInUse    = domain.NewError(domain.KindConflict, "database_in_use", "Another program has the database open.")
+	ErrRestoreFailed    = domain.NewError(domain.KindUnavailable, "restore_failed", "The snapshot could not be restored.")
 )

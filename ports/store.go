@@ -33,4 +33,9 @@ type Tx interface {
 	Idempotency() Idempotency
 	Guards() Guards
 	Imports() Imports
+	OneTimeTokens() OneTimeTokens
+	Throttles() Throttles
+	Erasures() Erasures
+	PersonalData() PersonalData
+	AuditChain() AuditChain
 }

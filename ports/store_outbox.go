@@ -18,7 +18,7 @@ type Outbox interface {
 	// longest due first, raises Attempt and sets DueAt to leaseEnd. No message is
 	// in the claims of two callers at a time before leaseEnd.
 	Claim(ctx context.Context, now, leaseEnd time.Time, limit int) ([]domain.Message, error)
-	// Sent settles a claimed message as delivered. Errors: ErrStale.
+	// Sent settles a claimed message as delivered and empties LastError. Errors: ErrStale.
 	Sent(ctx context.Context, id domain.ID, attempt int, at time.Time) error
 	// Retry gives a claimed message back until due after a failure: it raises
 	// Failures by one and writes reason as LastError. Errors: ErrStale.

@@ -14,8 +14,11 @@ type Transferer interface {
 	Export(ctx context.Context, w io.Writer, progress func(TransferReport)) (TransferReport, error)
 	// Import reads what an Export wrote into a store that keeps nothing yet, and
 	// reads it back to compare. Errors: ErrNotEmpty, KindInvalid when r is not what
-	// an Export of this schema wrote. After an error the store may hold a part, and
-	// no other import is accepted.
+	// an Export of this schema wrote. After an error, or the death of the process, the
+	// store may hold a part. It is marked as such before its first row (entstore: the
+	// guard import_unfinished), and until the end is verified no service starts on it
+	// (ErrUnusable) and no other import or export is accepted: drop the database, make it
+	// anew and import again.
 	Import(ctx context.Context, r io.Reader, progress func(TransferReport)) (TransferReport, error)
 }
 

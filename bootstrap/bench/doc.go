@@ -8,6 +8,7 @@
 //	bench engines   the same storm with the other ways to run a hash
 //	bench db        what queries cost on 10,000, 100,000 and 1,000,000 accounts: on
 //	                SQLite, and on servers in containers where a Docker engine runs
+//	bench audit     what sealing, verifying and pruning the audit log cost, likewise
 //
 // Machines differ and are noisy, so what counts are ratios within one run. What is
 // compared is measured in turns, and a figure is the median of its rounds. Figures

@@ -52,6 +52,8 @@ func run(ctx context.Context, args []string) error {
 		return withBinary(ctx, args, settings{rounds: 3, period: 6 * time.Second}, storm)
 	case "db":
 		return growth(ctx, args)
+	case "audit":
+		return auditCost(ctx, args)
 	case "engines":
 		return withBinary(ctx, args, settings{rounds: 3, period: 4 * time.Second}, engines)
 	default:

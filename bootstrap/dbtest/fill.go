@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,19 @@ func (Filled) Account(n int) domain.ID { return domain.ID(rowID(accountRow, n)) 
 // are not active.
 func (Filled) Session(n int) domain.ID { return domain.ID(rowID(sessionRow, n)) }
 
+// Token is the hash of one-time token n, from 1: account n's, to undo for Former(n)
+// where n is even.
+func (Filled) Token(n int) []byte { return binary.BigEndian.AppendUint64(make([]byte, 24), uint64(n)) } //nolint:gosec // from 1
+
+// Former is the canonical address that account n had, as its token says.
+func (Filled) Former(n int) string { return fmt.Sprintf("%08x@former.example", n) }
+
+// Throttle is the key of throttle n, from 1.
+func (f Filled) Throttle(n int) []byte { return f.Token(n) }
+
+// Erased is account n of those that were erased, from 1; each tenth is pending.
+func (Filled) Erased(n int) domain.ID { return domain.ID(rowID(erasedRow, n)) }
+
 // Email is the canonical e-mail address of account n: it begins with eight digits in
 // hexadecimal that are spread evenly, in no order.
 func (Filled) Email(n int) string {
@@ -36,7 +50,7 @@ func (Filled) Email(n int) string {
 
 // The kinds of rows, and odd factors that spread their numbers over 32 bits.
 const (
-	accountRow, sessionRow, eventRow, messageRow, keyRow = 0, 1, 2, 3, 4
+	accountRow, sessionRow, eventRow, messageRow, keyRow, erasedRow = 0, 1, 2, 3, 4, 5
 
 	emailFactor, usernameFactor = 2654435761, 2246822519
 )
@@ -61,7 +75,8 @@ type writer struct {
 
 // Fill fills the tables of a database that has the schema, and nothing else, as years
 // would: accounts with a credential each, two sessions for five of them, of which most
-// are active, an event for each, some messages and idempotency records, and the keys.
+// are active, an event for each, all but the newest with a place in a chain, some messages, one-time tokens, throttles, erasures and
+// idempotency records, and the keys.
 // A million accounts take some 20 seconds. PostgreSQL and MySQL get their statistics as
 // well; SQLite gets them from Store.Optimize.
 func Fill(ctx context.Context, url string, accounts int) (filled Filled, err error) {
@@ -127,6 +142,7 @@ func (w writer) rows(f Filled) []string {
 	}
 	total := fmt.Sprint(f.Accounts)
 	past := func(rows int) string { return w.at(fmt.Sprintf("n - %d", rows)) }
+	former := w.hex("n", 8) + " || '@former.example'"
 	email := w.scattered(emailFactor) + " || '-' || n || '@"
 	username := "CASE WHEN n % 10 = 0 THEN NULL ELSE " + w.scattered(usernameFactor) + " || '_' || n END"
 	return []string{
@@ -137,9 +153,10 @@ func (w writer) rows(f Filled) []string {
 			{"username", username},
 			{"username_canonical", username},
 			{"display_name", "'User Number ' || n"},
+			{"locale", either("n % 3 = 0", "de", "")},
 			{"status", either("n % 100 = 0", string(domain.AccountDisabled), string(domain.AccountActive))},
 			{"roles", w.json(`["user"]`)},
-			{"email_verified_at", past(f.Accounts)},
+			{"email_verified_at", "CASE WHEN n % 50 = 0 THEN NULL ELSE " + past(f.Accounts) + " END"},
 			{"auth_generation", "1"},
 			{"credential_version", "1"},
 			{"profile_version", "1"},
@@ -185,14 +202,16 @@ func (w writer) rows(f Filled) []string {
 				string(domain.AuditLoginFailed) + "' ELSE '" + string(domain.AuditLoginSucceeded) + "' END"},
 			{"subject", whose(total)},
 			{"detail", w.json("{}")},
+			{"chain_seq", fmt.Sprintf("CASE WHEN n <= %d THEN n ELSE NULL END", events-unchained(events))},
 		}),
 		w.insert("messages", few, [][2]string{
 			{"id", w.id(messageRow, "n")},
 			{"kind", "'" + string(domain.MessageSessionTheft) + "'"},
 			{"account_id", whose(total)},
+			{"generation", "1"},
 			{"recipient", "'user' || n || '@example.org'"},
-			{"subject", "'We ended one of your sessions'"},
-			{"body", "'Somebody presented an old token.'"},
+			{"locale", "''"},
+			{"data", w.json("{}")},
 			{"state", either("n % 10 = 0", string(domain.MessagePending), string(domain.MessageSent))},
 			{"created_at", past(few)},
 			{"attempt", "1"},
@@ -208,6 +227,27 @@ func (w writer) rows(f Filled) []string {
 			{"created_at", past(few)},
 			{"expires_at", w.at(fmt.Sprintf("n - %d", few/2))},
 		}),
+		w.insert("one_time_tokens", few, [][2]string{
+			{"id", w.hex("n", 64)},
+			{"account_id", w.id(accountRow, "n")},
+			{"purpose", either("n % 2 = 0", string(domain.TokenUndoEmail), string(domain.TokenResetPassword))},
+			{"slot", "CASE WHEN n % 2 = 0 THEN " + former + " ELSE '' END"},
+			{"address", former},
+			{"address_canonical", former},
+			{"generation", "1"},
+			{"created_at", past(few)},
+			{"expires_at", w.at(fmt.Sprintf("n - %d", few/2))},
+		}),
+		w.insert("throttles", few, [][2]string{
+			{"id", w.hex("n", 64)},
+			{"failures", "1 + n % 7"},
+			{"last_failure_at", past(few)},
+		}),
+		w.insert("erasures", few, [][2]string{
+			{"id", w.id(erasedRow, "n")},
+			{"at", past(few)},
+			{"finished_at", "CASE WHEN n % 10 = 0 THEN NULL ELSE " + past(few) + " END"},
+		}),
 		w.insert("signing_keys", 3, [][2]string{
 			{"id", w.id(keyRow, "n")},
 			{"algorithm", "'" + string(domain.ES256) + "'"},
@@ -219,6 +259,9 @@ func (w writer) rows(f Filled) []string {
 		}),
 	}
 }
+
+// unchained is how many of the events, the newest, have no link yet.
+func unchained(events int) int { return min(events, 1000) }
 
 func (w writer) scattered(factor int) string {
 	return w.hex(fmt.Sprintf("(n * %d) %% 4294967296", factor), 8)

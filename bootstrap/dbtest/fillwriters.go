@@ -69,6 +69,6 @@ func mysqlWriter() writer {
 			"SELECT table_name AS t, concat('DROP INDEX ', index_name) AS gone, concat('ADD ', if(max(non_unique) = 0, 'UNIQUE ', ''), " +
 			"'INDEX ', index_name, ' (', group_concat(column_name ORDER BY seq_in_index), ')') AS made FROM information_schema.statistics " +
 			"WHERE table_schema = database() AND index_name <> 'PRIMARY' AND table_name <> 'goose_db_version' GROUP BY table_name, index_name) AS each_one GROUP BY t",
-		after: []string{"ANALYZE TABLE accounts, credentials, sessions, audit_events, messages, idempotency_records, signing_keys"},
+		after: []string{"ANALYZE TABLE accounts, credentials, sessions, audit_events, messages, one_time_tokens, throttles, erasures, idempotency_records, signing_keys"},
 	}
 }

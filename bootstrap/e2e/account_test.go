@@ -46,11 +46,7 @@ func TestOwnersTour(t *testing.T) {
 	c.do(http.MethodGet, pathMe, nil, pair.Access, http.StatusOK)
 	c.tokens(pathLogin, map[string]string{"identifier": "ada", "password": fresh})
 
-	ops := harness.NewClient(p.Ops)
-	wait(t, func() bool {
-		a, err := ops.Do(t.Context(), http.MethodGet, "/dev/mail", nil, "")
-		return err == nil && strings.Contains(string(a.Body), "The password of your account was changed")
-	})
+	newInbox(t, p).next("password_changed", email)
 	for _, secret := range []string{harness.Password, fresh, pair.Access, pair.Refresh} {
 		if strings.Contains(p.Log(), secret) {
 			t.Error("a password or token stands in the log")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,6 +20,7 @@ import (
 // contract is the specification, read once, with every object of an answer closed:
 // the service must not answer undocumented members.
 var contract = sync.OnceValues(func() (routers.Router, error) {
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 	spec, err := openapi3.NewLoader().LoadFromFile(harness.SpecPath())
 	if err != nil {
 		return nil, err
@@ -44,8 +47,10 @@ func closeObjects(s *openapi3.SchemaRef) {
 	if s == nil || s.Ref != "" {
 		return
 	}
-	closed := false
-	s.Value.AdditionalProperties.Has = &closed
+	if s.Value.AdditionalProperties.Schema == nil { // no map of facts
+		closed := false
+		s.Value.AdditionalProperties.Has = &closed
+	}
 	closeObjects(s.Value.Items)
 	for _, member := range s.Value.Properties {
 		closeObjects(member)
@@ -82,6 +87,9 @@ func (c caller) check(a harness.Answer, status int) {
 	}
 	if a.Header.Get("X-Correlation-ID") == "" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 		c.t.Errorf("%s %s lacks its correlation ID or security headers: %v", a.Request.Method, a.Request.URL.Path, a.Header)
+	}
+	if a.Header.Values("Set-Cookie") != nil {
+		c.t.Errorf("%s %s sets a cookie: %v", a.Request.Method, a.Request.URL.Path, a.Header)
 	}
 	router, err := contract()
 	if err != nil {
@@ -122,4 +130,34 @@ func (c caller) tokens(path string, body any) harness.Tokens {
 		c.t.Fatal(err)
 	}
 	return t
+}
+
+// TestTheProgramServesTheContract: every documented path takes exactly the documented
+// methods. That nothing else is served is tested where routes are registered.
+func TestTheProgramServesTheContract(t *testing.T) {
+	t.Parallel()
+	spec, err := openapi3.NewLoader().LoadFromFile(harness.SpecPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := harness.NewClient(start(t).HTTP)
+	for path, item := range spec.Paths.Map() {
+		var want []string
+		for method := range item.Operations() {
+			want = append(want, method)
+			if method == http.MethodGet {
+				want = append(want, http.MethodHead)
+			}
+		}
+		a, err := c.Do(t.Context(), http.MethodOptions, strings.ReplaceAll(path, "{id}", "x"), nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Split(a.Header.Get("Allow"), ", ")
+		slices.Sort(got)
+		slices.Sort(want)
+		if a.Status != http.StatusMethodNotAllowed || !slices.Equal(got, want) {
+			t.Errorf("%s: %d, takes %q, documented are %q", path, a.Status, got, want)
+		}
+	}
 }

@@ -33,7 +33,21 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return servers.Main(m)
+	return witnessed(m)
+}
+
+// witnessed runs the tests, and then holds every secret of the whole run against
+// everything that the services left behind (OWASP ASVS 5.0 16.2.5).
+func witnessed(m *testing.M) int {
+	witness := harness.Observe()
+	code := servers.Main(m)
+	secrets, texts, found := witness.Report()
+	fmt.Printf("%d secrets looked for in %d logs, traces, metrics, answers and outputs, and in the databases: %d found\n", secrets, texts, len(found))
+	for _, place := range found {
+		fmt.Fprintln(os.Stderr, place)
+		code = 1
+	}
+	return code
 }
 
 // start runs a service of its own and makes sure that it ends well.
@@ -49,6 +63,7 @@ func startIn(t *testing.T, dir string, extra ...string) *harness.Process {
 		t.Fatalf("start: %v", err)
 	}
 	t.Cleanup(func() {
+		p.KeepMetrics(context.WithoutCancel(t.Context()))
 		if code, err := p.Terminate(); err != nil || code != 0 {
 			t.Errorf("the service ended with %d, %v; want 0\n%s", code, err, p.Log())
 		}

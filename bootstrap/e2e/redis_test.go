@@ -228,7 +228,7 @@ func TestDoctorTriesRedis(t *testing.T) {
 	t.Parallel()
 	redis := dbtest.NewRedis(t)
 	for url, want := range map[string]string{
-		redis.URL(): "it answers, and lets the service subscribe and publish",
+		redis.URL(): "it answers, and lets the service subscribe, publish and count",
 		strings.Replace(redis.URL(), ":only", ":not-only", 1): "WRONGPASS",
 	} {
 		dir := t.TempDir()

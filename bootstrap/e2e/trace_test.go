@@ -51,6 +51,7 @@ func (c *collector) take(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	harness.Keep("what "+r.URL.Path+" got", body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bodies = append(c.bodies, body...)

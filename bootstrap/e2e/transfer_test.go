@@ -90,8 +90,16 @@ func moved(t *testing.T, file, exported string, key []byte, tokens harness.Token
 	if err := json.Unmarshal([]byte(exported), &want); err != nil {
 		t.Fatal(err)
 	}
-	if imported != exported || len(got) != 8 {
+	if imported != exported {
 		t.Errorf("imported %v; want %v", got, want)
+	}
+	for _, table := range got {
+		switch table["table"] {
+		case "accounts", "credentials", "sessions", "signing_keys", "messages", "audit_events", "audit_heads":
+			if table["rows"] == 0.0 {
+				t.Errorf("nothing of %v was moved", table["table"])
+			}
+		}
 	}
 	if _, stderr, code := run("import", file); code != 1 || !strings.Contains(stderr, "not empty") {
 		t.Errorf("a second import: exit %d, %s", code, stderr)

@@ -51,9 +51,10 @@ func withService(fn func(*bootstrap.App)) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	cfg, _, err := bootstrap.Load(bootstrap.LoadInput{Flags: map[string]string{
-		"data-dir": dir, "http-addr": "127.0.0.1:0", "ops-addr": "127.0.0.1:0",
-	}})
+	cfg, _, err := bootstrap.Load(bootstrap.LoadInput{
+		Flags:   map[string]string{"data-dir": dir, "http-addr": "127.0.0.1:0", "ops-addr": "127.0.0.1:0"},
+		Environ: []string{"AUTHSERVE_REDIS_URL=redis://127.0.0.1:1"}, // some metrics need one, though it is never asked
+	})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func errorsPage() []byte {
 	return b.Bytes()
 }
 
-// metricsPage lists what a service with the default configuration measures.
+// metricsPage lists what a service measures.
 func metricsPage() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Metrics\n\n" + notice +
@@ -83,6 +83,10 @@ func portsPage(dir string) ([]byte, error) {
 			must = "must"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.Name, must, cell(c.Description))
+	}
+	b.WriteString("\n## What a limiter must pass\n\n`conformance.Limiter` runs these. None accepts a gap.\n\n| case | what it shows |\n|---|---|\n")
+	for _, c := range conformance.LimiterCases() {
+		fmt.Fprintf(&b, "| %s | %s |\n", c.Name, cell(c.Description))
 	}
 	return b.Bytes(), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"authserve/adapters/outbound/cache"
 	"authserve/adapters/outbound/jwt"
+	"authserve/adapters/outbound/memlimit"
 	"authserve/adapters/outbound/memstore"
 	"authserve/adapters/outbound/seal"
 	"authserve/core/account"
@@ -21,6 +22,7 @@ import (
 	"authserve/core/domain"
 	"authserve/core/login"
 	"authserve/core/session"
+	"authserve/core/throttle"
 	"authserve/core/token"
 	"authserve/ports"
 	"authserve/ports/fake"
@@ -52,7 +54,13 @@ type World struct {
 	Sessions  *session.Service
 	Logins    *login.Service
 	Accounts  *account.Service
+	Emails    *account.Emails
 	Passwords *account.Passwords
+	Owners    *account.Owners
+	Throttle  *throttle.Service
+	Limiter   *memlimit.Limiter
+	Privacy   bool // of registration
+	Verified  bool // addresses only may log in
 	Admin     *admin.Service
 
 	masterKeys []domain.Secret // active first
@@ -64,11 +72,17 @@ type Option func(*World)
 // WithStore replaces the store in memory.
 func WithStore(s ports.Store) Option { return func(w *World) { w.Store = s } }
 
+// WithPrivacy makes registration private.
+func WithPrivacy() Option { return func(w *World) { w.Privacy = true } }
+
+// WithVerifiedOnly makes login need a verified address.
+func WithVerifiedOnly() Option { return func(w *World) { w.Verified = true } }
+
 // New makes a world with signing keys. Every closure of its default store runs twice.
 // It has the cache before it, as in the service, unless TEST_CACHE is off.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
-	w := &World{Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Breaches: fake.NewBreaches(), Codec: jwt.New()}
+	w := &World{Limiter: memlimit.New(), Clock: fake.NewClock(fake.Epoch()), IDs: new(fake.IDs), Random: fake.NewRandom(1), Hasher: fake.NewHasher(), Breaches: fake.NewBreaches(), Codec: jwt.New()}
 	for _, option := range options {
 		option(w)
 	}
@@ -116,9 +130,20 @@ func (w *World) assemble(t testing.TB) {
 	w.Sessions = session.New(w.Store, w.Tokens, w.Sealer, w.Clock, w.IDs, w.Random, session.Config{
 		Limits: domain.SessionLimits{Idle: Idle, Absolute: Absolute, Grace: Grace}, MaxPerAccount: Sessions,
 	})
-	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Sealer, w.Clock, w.IDs)
-	w.Accounts = account.New(w.Store, w.Hasher, w.Breaches, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
-	w.Passwords = account.NewPasswords(w.Store, w.Hasher, w.Breaches, w.Sessions, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	w.Throttle = throttle.New(w.Limiter, w.Sealer, w.Clock, throttle.Config{
+		Policy:         domain.ThrottlePolicy{Free: 5, Max: domain.MaxFailures, Longest: 15 * time.Minute},
+		Account:        domain.Rate{Name: "account", Burst: 90, Period: time.Minute},
+		AccountNetwork: domain.Rate{Name: "account-network", Burst: 70, Period: time.Minute},
+		Mail:           domain.Rate{Name: "mail", Burst: 20, Period: time.Hour},
+		MailNetwork:    domain.Rate{Name: "mail-network", Burst: 5, Period: time.Hour},
+	})
+	w.Logins = login.New(w.Store, w.Hasher, w.Sessions, w.Throttle, w.Sealer, w.Clock, w.IDs, login.Config{RequireVerifiedEmail: w.Verified || w.Privacy, Privacy: w.Privacy})
+	keeper := account.NewKeeper(w.Store, w.Hasher, w.Breaches, w.Throttle, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	cfg := account.Config{Privacy: w.Privacy}
+	w.Accounts = account.New(w.Store, keeper, w.Throttle, w.Sealer, w.Clock, w.IDs, cfg)
+	w.Emails = account.NewEmails(w.Store, keeper, w.Sessions, w.Sealer, w.Clock, w.IDs, cfg)
+	w.Passwords = account.NewPasswords(w.Store, keeper, w.Sessions, w.Throttle, w.Clock, w.IDs)
+	w.Owners = account.NewOwners(w.Store, keeper, w.Clock, w.IDs)
 	w.Admin = admin.New(w.Accounts)
 	if err := w.Tokens.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("signing keys: %v", err)
@@ -138,11 +163,11 @@ func (w *World) Register(t testing.TB, email string) domain.Account {
 // Login logs an account of Register in.
 func (w *World) Login(t testing.TB, email string) domain.TokenPair {
 	t.Helper()
-	pair, err := w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: email, Password: domain.NewSecret(Password)})
+	granted, err := w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: email, Password: domain.NewSecret(Password)})
 	if err != nil {
 		t.Fatalf("log in %s: %v", email, err)
 	}
-	return pair
+	return granted.TokenPair
 }
 
 // Audit returns the audited actions about the account, oldest first.

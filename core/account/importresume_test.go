@@ -212,7 +212,7 @@ func TestAFaultOfTheHasherIsNoFaultOfTheRow(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
 	broken := brokenHasher{w.Hasher}
-	accounts := account.New(w.Store, broken, w.Breaches, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
+	accounts := account.New(w.Store, keeperOf(w, broken, w.Breaches), w.Throttle, w.Sealer, w.Clock, w.IDs, account.Config{})
 	report, err := accounts.Import(t.Context(), reading(importRows(2)...), account.ImportOptions{})
 	if !errors.Is(err, ports.ErrUnavailable) || report.Refused != 0 {
 		t.Errorf("report = %+v, %v; want the hasher's error", report, err)

@@ -131,7 +131,7 @@ func (s *Service) importedHash(encoded domain.Secret) (domain.PasswordHash, erro
 	if encoded.IsZero() || strings.HasPrefix(encoded.Reveal(), unusableHash) {
 		return domain.PasswordHash{}, nil
 	}
-	hash, err := s.hasher.Import(encoded)
+	hash, err := s.keeper.hasher.Import(encoded)
 	if fault, concernsRow := rowFault(err); err != nil && concernsRow {
 		fault.Field = "password_hash"
 		return domain.PasswordHash{}, domain.Invalid(fault)

@@ -2,71 +2,63 @@ package account
 
 import (
 	"context"
-	"errors"
 
 	"authserve/core/domain"
 	"authserve/core/session"
+	"authserve/core/throttle"
 	"authserve/ports"
 )
 
-// Passwords changes the passwords of accounts.
+// Passwords changes and resets the passwords of accounts.
 type Passwords struct {
 	store    ports.Store
-	hasher   ports.Hasher
-	breaches ports.Breaches
+	keeper   *Keeper
 	sessions *session.Service
+	throttle *throttle.Service
 	clock    ports.Clock
 	ids      ports.IDs
-	policy   domain.PasswordPolicy
 }
 
 // NewPasswords makes a service.
-func NewPasswords(store ports.Store, hasher ports.Hasher, breaches ports.Breaches, sessions *session.Service, clock ports.Clock, ids ports.IDs, policy domain.PasswordPolicy) *Passwords {
-	return &Passwords{store: store, hasher: hasher, breaches: breaches, sessions: sessions, clock: clock, ids: ids, policy: policy}
+func NewPasswords(store ports.Store, keeper *Keeper, sessions *session.Service, throttles *throttle.Service, clock ports.Clock, ids ports.IDs) *Passwords {
+	return &Passwords{store: store, keeper: keeper, sessions: sessions, throttle: throttles, clock: clock, ids: ids}
 }
-
-var errWrongPassword = domain.NewError(domain.KindForbidden, domain.CodeWrongPassword, "The current password is wrong.")
-
-// changeAttempts is how often a change is tried that met a login, a refresh or a
-// change of the profile.
-const changeAttempts = 3
 
 // Change replaces the caller's password and returns the tokens with which the
 // caller's session goes on; every other session ends, and so do all tokens from before
 // (OWASP ASVS 5.0 6.2.3 and 7.4.3). The owner is told by mail. Errors:
 // domain.CodeValidation with a field each, domain.CodeWrongPassword,
-// domain.CodeSessionEnded when the session ended meanwhile, or the token became void.
+// domain.CodeTooManyAttempts, domain.CodeSessionEnded when the session ended meanwhile,
+// or the token became void.
 func (s *Passwords) Change(ctx context.Context, who domain.Identity, current, wanted domain.Secret) (domain.TokenPair, error) {
-	account := who.Account
-	fresh, err := s.check(account, current, wanted)
+	fresh, err := s.check(who.Account, current, wanted)
 	if err != nil {
 		return domain.TokenPair{}, err
 	}
-	credential, err := s.confirm(ctx, account, domain.PresentedPassword(current.Reveal()))
+	confirmed, err := s.keeper.confirm(ctx, who, current, domain.AuditPasswordChanged)
 	if err != nil {
 		return domain.TokenPair{}, err
 	}
-	if err := refuseBreached(ctx, s.breaches, fresh); err != nil {
+	hash, err := s.keeper.hash(ctx, fresh)
+	if err != nil {
 		return domain.TokenPair{}, named(err)
 	}
-	hash, err := s.hasher.Hash(ctx, fresh)
-	if err != nil {
-		return domain.TokenPair{}, err
-	}
+	var account domain.Account
 	var renewed domain.Session
-	for range changeAttempts {
-		err = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
-			account, renewed, err = s.replace(ctx, tx, who, credential, hash)
+	err = s.keeper.again(ctx, confirmed, func(ctx context.Context, tx ports.Tx) (err error) {
+		var session domain.Session
+		if account, session, err = s.keeper.current(ctx, tx, who, confirmed); err != nil {
 			return err
-		})
-		if !errors.Is(err, ports.ErrStale) {
-			break
 		}
-	}
-	switch {
-	case errors.Is(err, ports.ErrStale): // nothing of the caller's is outdated: it may try again
-		return domain.TokenPair{}, ports.ErrUnavailable.Wrap(err)
-	case err != nil:
+		if account, err = s.replace(ctx, tx, account, account.Version, hash); err != nil {
+			return err
+		}
+		if renewed, err = s.sessions.Renew(ctx, tx, account, session, domain.EndedByPassword); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, account, domain.MessagePasswordChanged, domain.AuditPasswordChanged)
+	})
+	if err != nil {
 		return domain.TokenPair{}, err
 	}
 	return s.sessions.Issue(ctx, account, renewed)
@@ -77,10 +69,10 @@ func (s *Passwords) check(account domain.Account, current, wanted domain.Secret)
 	if current.IsZero() {
 		fields = append(fields, domain.FieldError{Field: "current_password", Code: domain.CodeRequired, Message: "The current password is required."})
 	}
-	fresh, err := domain.NewPassword(wanted.Reveal(), s.policy, account.Email.Address, account.Username.Name, account.DisplayName)
+	fresh, err := s.judge(account, wanted)
 	switch {
 	case err != nil:
-		fields = append(fields, domain.FieldsOf(named(err))...)
+		fields = append(fields, domain.FieldsOf(err)...)
 	case fresh.Reveal() == domain.PresentedPassword(current.Reveal()).Reveal(): // both are the caller's own words
 		fields = append(fields, domain.FieldError{Field: "new_password", Code: domain.CodeUnchanged, Message: "The new password is the current one."})
 	}
@@ -88,6 +80,12 @@ func (s *Passwords) check(account domain.Account, current, wanted domain.Secret)
 		return domain.Password{}, domain.Invalid(fields...)
 	}
 	return fresh, nil
+}
+
+// judge holds a new password against the policy.
+func (s *Passwords) judge(account domain.Account, wanted domain.Secret) (domain.Password, error) {
+	fresh, err := domain.NewPassword(wanted.Reveal(), s.keeper.policy, account.Email.Address, account.Username.Name, account.DisplayName)
+	return fresh, named(err)
 }
 
 // named says new_password where a fault says password.
@@ -104,73 +102,110 @@ func named(err error) error {
 	return domain.Invalid(renamed...)
 }
 
-// confirm asks for the current password again and returns the credential that it
-// confirmed. A refusal is audited.
-func (s *Passwords) confirm(ctx context.Context, account domain.Account, password domain.Password) (domain.Credential, error) {
-	var credential domain.Credential
-	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
-		credential, err = tx.Credentials().ByAccount(ctx, account.ID)
-		if errors.Is(err, ports.ErrNotFound) { // imported without a password: nothing can be the current one
-			credential, err = domain.Credential{Hash: s.hasher.Dummy("")}, nil
+// Forgot asks for a link by mail with which whoever reads it can choose a new password.
+// Nothing that it does or answers depends on whether somebody has the address. Errors:
+// domain.CodeValidation, domain.CodeTooManyAttempts.
+func (s *Passwords) Forgot(ctx context.Context, address string) error {
+	email, err := domain.ParseEmail(address)
+	if err != nil {
+		return err
+	}
+	if err := s.throttle.Mail(ctx, domain.MessageResetPassword, email.Canonical); err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+		now := s.clock.Now()
+		if err := tx.Outbox().Enqueue(ctx, domain.NewMessageTo(s.ids.New(), domain.MessageResetPassword, email.Address, now)); err != nil {
+			return err
 		}
+		return tx.Audit().Append(ctx, domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), domain.AuditPasswordAsked, "", now, nil))
+	})
+}
+
+// Reset sets a new password by the token of a mail. Every session and every other
+// token ends, the address counts as verified, and password login is open again for
+// devices that were shut out. The token is spent only when all of it succeeds. Errors:
+// domain.CodeInvalidOneTimeToken, domain.CodeValidation with a field each.
+func (s *Passwords) Reset(ctx context.Context, token, wanted domain.Secret) error {
+	presented, err := parseOneTime(token)
+	if err != nil {
+		return err
+	}
+	hash, err := s.prepareReset(ctx, presented, wanted)
+	if err != nil {
+		return err
+	}
+	return s.keeper.redeem(ctx, func(ctx context.Context, tx ports.Tx) error {
+		spent, account, err := presented.spend(ctx, tx, s.clock.Now(), domain.TokenResetPassword)
+		if err != nil {
+			return err
+		}
+		if account.Email.Canonical != spent.Address.Canonical {
+			return errOneTime.Wrap(refusal{account.ID, spent.Purpose, reasonOutdated})
+		}
+		from, now := account.Version, domain.Instant(s.clock.Now())
+		if !account.EmailVerified() {
+			account.EmailVerifiedAt, account.UpdatedAt = now, now
+			account.Version.Profile++
+		}
+		if account, err = s.replace(ctx, tx, account, from, hash); err != nil {
+			return err
+		}
+		if err := s.sessions.EndEvery(ctx, tx, account.ID, domain.EndedByReset); err != nil {
+			return err
+		}
+		if err := s.throttle.Clear(ctx, tx, account.ID); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, account, domain.MessagePasswordReset, domain.AuditPasswordReset)
+	})
+}
+
+// prepareReset judges and hashes the new password outside of the transaction that
+// spends the token, and for good tokens only.
+func (s *Passwords) prepareReset(ctx context.Context, presented oneTime, wanted domain.Secret) (domain.PasswordHash, error) {
+	var account domain.Account
+	err := s.store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		_, account, err = presented.find(ctx, tx, s.clock.Now(), domain.TokenResetPassword)
 		return err
 	})
 	if err != nil {
-		return domain.Credential{}, err
+		return domain.PasswordHash{}, s.keeper.auditRefusal(ctx, err)
 	}
-	match, _, err := s.hasher.Verify(ctx, password, credential.Hash)
-	if err != nil || match {
-		return credential, err
-	}
-	err = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
-		return s.audit(ctx, tx, domain.AuditPasswordRefused, account.ID)
-	})
+	fresh, err := s.judge(account, wanted)
 	if err != nil {
-		return domain.Credential{}, err
+		return domain.PasswordHash{}, err
 	}
-	return domain.Credential{}, errWrongPassword
+	hash, err := s.keeper.hash(ctx, fresh)
+	return hash, named(err)
 }
 
-// replace writes the new hash, raises the generation and carries the caller's session
-// over, provided that neither the password nor the generation changed since they were
-// confirmed.
-func (s *Passwords) replace(ctx context.Context, tx ports.Tx, who domain.Identity, credential domain.Credential, hash domain.PasswordHash) (domain.Account, domain.Session, error) {
-	account, err := tx.Accounts().ByID(ctx, who.Account.ID)
-	if err != nil {
-		return domain.Account{}, domain.Session{}, err
-	}
-	if !account.IsActive() || account.Version.AuthGeneration != who.Account.Version.AuthGeneration || account.Version.Credential != credential.Version {
-		return domain.Account{}, domain.Session{}, errSessionEnded
-	}
-	current, err := tx.Sessions().ByID(ctx, who.Session.ID)
-	if err != nil {
-		return domain.Account{}, domain.Session{}, err
-	}
-	if !current.IsActive(s.clock.Now()) {
-		return domain.Account{}, domain.Session{}, errSessionEnded
-	}
-	from, now := account.Version, s.clock.Now()
+// replace writes the new hash and raises the generation of the account, which was kept
+// at the version from, so that no token from before is good. Errors: ErrStale.
+func (s *Passwords) replace(ctx context.Context, tx ports.Tx, account domain.Account, from domain.AccountVersion, hash domain.PasswordHash) (domain.Account, error) {
 	account.Version.AuthGeneration++
 	account.Version.Credential++
 	if err := tx.Accounts().Update(ctx, account, from); err != nil {
-		return domain.Account{}, domain.Session{}, err
+		return domain.Account{}, err
 	}
-	next := domain.Credential{AccountID: account.ID, Hash: hash, Version: account.Version.Credential, ChangedAt: now}
-	if err := tx.Credentials().Replace(ctx, next, credential.Version); err != nil {
-		return domain.Account{}, domain.Session{}, err
+	if err := s.keeper.setPassword(ctx, tx, account, hash, from.Credential, s.clock.Now()); err != nil {
+		return domain.Account{}, err
 	}
-	renewed, err := s.sessions.Renew(ctx, tx, account, current, domain.EndedByPassword)
-	if err != nil {
-		return domain.Account{}, domain.Session{}, err
-	}
-	if err := tx.Outbox().Enqueue(ctx, domain.NewPasswordNotice(s.ids.New(), account, now)); err != nil {
-		return domain.Account{}, domain.Session{}, err
-	}
-	return account, renewed, s.audit(ctx, tx, domain.AuditPasswordChanged, account.ID)
+	_, err := tx.OneTimeTokens().EndAll(ctx, account.ID, outdatedTokens()...)
+	return account, err
 }
 
-var errSessionEnded = domain.NewError(domain.KindUnauthenticated, domain.CodeSessionEnded, "The session has ended.")
-
-func (s *Passwords) audit(ctx context.Context, tx ports.Tx, action domain.AuditAction, subject domain.ID) error {
-	return tx.Audit().Append(ctx, domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), action, subject, s.clock.Now(), nil))
+// tell writes the owner a notice of what happened, and the audit log a line. An address
+// that nobody proved to read may be a stranger's, who is not told over and over.
+func (s *Passwords) tell(ctx context.Context, tx ports.Tx, account domain.Account, kind domain.MessageKind, action domain.AuditAction) error {
+	now := s.clock.Now()
+	notice := domain.NewMessage(s.ids.New(), kind, account, map[string]string{domain.DataAt: now.Format(timeLayout)}, now)
+	enqueue := tx.Outbox().Enqueue
+	if !account.EmailVerified() {
+		enqueue = func(ctx context.Context, notice domain.Message) error { return s.sessions.Notify(ctx, tx, notice) }
+	}
+	if err := enqueue(ctx, notice); err != nil {
+		return err
+	}
+	return tx.Audit().Append(ctx, domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), action, account.ID, now, nil))
 }

@@ -154,7 +154,7 @@ func TestBreachCheckEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	accounts := account.New(w.Store, w.Hasher, departed{leave: cancel}, w.Sealer, w.Clock, w.IDs, domain.PasswordPolicy{MinLength: 15})
+	accounts := account.New(w.Store, keeperOf(w, w.Hasher, departed{leave: cancel}), w.Throttle, w.Sealer, w.Clock, w.IDs, account.Config{})
 	if _, err := accounts.Register(ctx, registration("ada@example.com")); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v; want %v", err, context.Canceled)
 	}

@@ -12,24 +12,6 @@ import (
 	"authserve/core/domain"
 )
 
-const owner = "ada@example.com"
-
-// identity registers the owner and logs in.
-func identity(t *testing.T, w *world.World, email string) domain.Identity {
-	t.Helper()
-	w.Register(t, email)
-	return authenticated(t, w, w.Login(t, email))
-}
-
-func authenticated(t *testing.T, w *world.World, pair domain.TokenPair) domain.Identity {
-	t.Helper()
-	who, err := w.Sessions.Authenticate(t.Context(), pair.Access.Reveal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return who
-}
-
 func TestProfileChanges(t *testing.T) {
 	t.Parallel()
 	w := world.New(t)
@@ -116,8 +98,8 @@ func TestAChangeUnderWayDoesNotSurviveAPasswordChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := "Mallory"
-	if _, err := w.Accounts.UpdateProfile(t.Context(), who, account.ProfileChange{DisplayName: &name}); domain.CodeOf(err) != domain.CodeStale {
-		t.Errorf("with the identity from before: %v; want %s", err, domain.CodeStale)
+	if _, err := w.Accounts.UpdateProfile(t.Context(), who, account.ProfileChange{DisplayName: &name}); domain.CodeOf(err) != domain.CodeSessionEnded {
+		t.Errorf("with the identity from before: %v; want %s", err, domain.CodeSessionEnded)
 	}
 }
 
@@ -146,5 +128,40 @@ func TestOneOfManyConditionalChangesIsMade(t *testing.T) {
 	}
 	if made != 1 {
 		t.Errorf("%d changes were made; want 1", made)
+	}
+}
+
+// A version that the caller named is not looked for again; any other loss of a race is.
+func TestAProfileChangeThatAlwaysLosesMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := &always{Store: memstore.New()}
+	w := world.New(t, world.WithStore(store))
+	who := identity(t, w, owner)
+	store.lose = true
+	name := "Ada"
+	_, err := w.Accounts.UpdateProfile(t.Context(), who, account.ProfileChange{DisplayName: &name})
+	refused(t, "without a version", err, domain.CodeDependencyUnavailable)
+}
+
+func TestAProfileChangeOfWhoIsGone(t *testing.T) {
+	t.Parallel()
+	name := "Ada"
+	for what, leave := range map[string]func(t *testing.T, w *world.World, who domain.Identity) error{
+		"deleted": func(t *testing.T, w *world.World, who domain.Identity) error {
+			t.Helper()
+			return w.Owners.Delete(t.Context(), who, domain.NewSecret(world.Password))
+		},
+		"logged out": func(t *testing.T, w *world.World, who domain.Identity) error {
+			t.Helper()
+			return w.Sessions.Logout(t.Context(), who)
+		},
+	} {
+		w := world.New(t)
+		who := identity(t, w, owner)
+		fits(t, what, leave(t, w, who))
+		_, err := w.Accounts.UpdateProfile(t.Context(), who, account.ProfileChange{DisplayName: &name})
+		refused(t, what, err, domain.CodeSessionEnded)
+		_, err = w.Owners.Export(t.Context(), who)
+		refused(t, what+": export", err, domain.CodeSessionEnded)
 	}
 }

@@ -8,23 +8,31 @@ import (
 	"time"
 
 	"authserve/core/domain"
+	"authserve/core/throttle"
 	"authserve/ports"
 )
+
+// Config says what registering reveals.
+type Config struct {
+	// Privacy hides that an address has an account: registering answers the same either
+	// way, and who has the account is told by mail.
+	Privacy bool
+}
 
 // Service creates and changes accounts.
 type Service struct {
 	store    ports.Store
-	hasher   ports.Hasher
-	breaches ports.Breaches
+	keeper   *Keeper
+	throttle *throttle.Service
 	sealer   ports.Sealer
 	clock    ports.Clock
 	ids      ports.IDs
-	policy   domain.PasswordPolicy
+	cfg      Config
 }
 
 // New makes a service.
-func New(store ports.Store, hasher ports.Hasher, breaches ports.Breaches, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, policy domain.PasswordPolicy) *Service {
-	return &Service{store: store, hasher: hasher, breaches: breaches, sealer: sealer, clock: clock, ids: ids, policy: policy}
+func New(store ports.Store, keeper *Keeper, throttles *throttle.Service, sealer ports.Sealer, clock ports.Clock, ids ports.IDs, cfg Config) *Service {
+	return &Service{store: store, keeper: keeper, throttle: throttles, sealer: sealer, clock: clock, ids: ids, cfg: cfg}
 }
 
 // Registration is what somebody gives to get an account.
@@ -41,18 +49,19 @@ var (
 	errUsernameTaken = domain.NewError(domain.KindConflict, domain.CodeUsernameTaken, "An account with this username exists.")
 	errReserved      = domain.Invalid(domain.FieldError{Field: "username", Code: domain.CodeReserved, Message: "This username is reserved."})
 	errKeyReused     = domain.NewError(domain.KindInvalid, domain.CodeIdempotencyMismatch, "This Idempotency-Key was used with another body.")
-	errBreached      = domain.Invalid(domain.FieldError{Field: "password", Code: domain.CodeBreached, Message: "The password became public in a breach."})
 	errCallUnderWay  = domain.NewError(domain.KindConflict, domain.CodeIdempotencyInFlight, "A call with this Idempotency-Key is under way.").WithRetryAfter(time.Second)
 )
 
 // scopeRegister keeps the keys of this call apart from those of others.
 const scopeRegister = "register\x00anonymous\x00"
 
-// Register creates an account for an anonymous caller. The same IdempotencyKey
-// with the same body answers with the account that the first call created, for 24
-// hours. Errors: domain.CodeValidation with a field each, domain.CodeEmailTaken,
+// Register creates an account for an anonymous caller, and mails a link to verify the
+// address. The same IdempotencyKey with the same body answers with the account that
+// the first call created, for 24 hours. Where registration is private, no account is
+// returned, and an address that is taken is no error: whoever has it is told by mail.
+// Errors: domain.CodeValidation with a field each, domain.CodeEmailTaken,
 // domain.CodeUsernameTaken, domain.CodeIdempotencyMismatch,
-// domain.CodeIdempotencyInFlight.
+// domain.CodeIdempotencyInFlight, domain.CodeTooManyAttempts.
 func (s *Service) Register(ctx context.Context, r Registration) (domain.Account, error) {
 	draft, fields := s.check(r)
 	if draft.username.IsReserved() {
@@ -68,17 +77,37 @@ func (s *Service) Register(ctx context.Context, r Registration) (domain.Account,
 	if err != nil {
 		return domain.Account{}, err
 	}
-	return s.create(ctx, draft, []domain.Role{domain.RoleUser}, record)
+	if s.cfg.Privacy {
+		return domain.Account{}, s.registerPrivately(ctx, draft, record)
+	}
+	if earlier, found, err := s.lookBefore(ctx, draft, record); err != nil || found {
+		return earlier, err
+	}
+	if err := s.throttle.Mail(ctx, domain.MessageVerifyEmail, draft.email.Canonical); err != nil {
+		return domain.Account{}, err
+	}
+	hash, err := s.keeper.hash(ctx, draft.password)
+	if err != nil {
+		return domain.Account{}, err
+	}
+	return s.create(ctx, draft, []domain.Role{domain.RoleUser}, hash, record, domain.MessageVerifyEmail)
 }
 
-// Create makes an account with the given roles for an operator, who may also give
-// a reserved username. Errors: as Register.
+// Create makes an account with the given roles for an operator, who may also give a
+// reserved username, and mails nothing. Errors: as Register.
 func (s *Service) Create(ctx context.Context, r Registration, roles []domain.Role) (domain.Account, error) {
 	draft, fields := s.check(r)
 	if len(fields) > 0 {
 		return domain.Account{}, domain.Invalid(fields...)
 	}
-	return s.create(ctx, draft, roles, nil)
+	if _, _, err := s.lookBefore(ctx, draft, nil); err != nil {
+		return domain.Account{}, err
+	}
+	hash, err := s.keeper.hash(ctx, draft.password)
+	if err != nil {
+		return domain.Account{}, err
+	}
+	return s.create(ctx, draft, roles, hash, nil)
 }
 
 // draft is a registration whose every field was found legal.
@@ -87,6 +116,7 @@ type draft struct {
 	username    domain.Username
 	displayName string
 	password    domain.Password
+	hold        hold
 }
 
 func (s *Service) check(r Registration) (draft, []domain.FieldError) {
@@ -100,7 +130,7 @@ func (s *Service) check(r Registration) (draft, []domain.FieldError) {
 		d.displayName = r.DisplayName
 	}
 	// Only legal values, which are short, are held against the password.
-	d.password, errs[1] = domain.NewPassword(r.Password.Reveal(), s.policy, d.email.Address, d.username.Name, d.displayName)
+	d.password, errs[1] = domain.NewPassword(r.Password.Reveal(), s.keeper.policy, d.email.Address, d.username.Name, d.displayName)
 	var fields []domain.FieldError
 	for _, err := range errs {
 		fields = append(fields, domain.FieldsOf(err)...)
@@ -108,53 +138,62 @@ func (s *Service) check(r Registration) (draft, []domain.FieldError) {
 	return d, fields
 }
 
-func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, record *domain.IdempotencyRecord) (domain.Account, error) {
-	if earlier, found, err := s.lookBefore(ctx, d, record); err != nil || found {
-		return earlier, err
-	}
-	if err := refuseBreached(ctx, s.breaches, d.password); err != nil {
-		return domain.Account{}, err
-	}
-	hash, err := s.hasher.Hash(ctx, d.password)
-	if err != nil {
-		return domain.Account{}, err
-	}
+// create writes the account, and a message of each kind to its owner.
+func (s *Service) create(ctx context.Context, d draft, roles []domain.Role, hash domain.PasswordHash, record *domain.IdempotencyRecord, tell ...domain.MessageKind) (domain.Account, error) {
 	now := s.clock.Now()
 	account := domain.NewAccount(s.ids.New(), d.email, d.username, d.displayName, roles, now)
-	err = s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
-		if record != nil {
-			kept := *record
-			kept.Resource, kept.CreatedAt, kept.ExpiresAt = account.ID, now, now.Add(domain.IdempotencyWindow)
-			if err := tx.Idempotency().Create(ctx, kept); err != nil {
-				return err
-			}
+	err := s.store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
+		if err := keep(ctx, tx, record, account.ID, now); err != nil {
+			return err
+		}
+		if err := d.hold.refuse(ctx, tx, now); err != nil {
+			return err
 		}
 		if err := tx.Accounts().Create(ctx, account); err != nil {
+			return err
+		}
+		// After the row: one that can be taken back was given up before this one stands.
+		if err := refuseHeld(ctx, tx, account.Email, account.ID, now); err != nil {
 			return err
 		}
 		credential := domain.Credential{AccountID: account.ID, Hash: hash, Version: account.Version.Credential, ChangedAt: now}
 		if err := tx.Credentials().Create(ctx, credential); err != nil {
 			return err
 		}
+		for _, kind := range tell {
+			if err := tx.Outbox().Enqueue(ctx, domain.NewMessage(s.ids.New(), kind, account, nil, now)); err != nil {
+				return err
+			}
+		}
 		event := domain.NewAuditEvent(s.ids.New(), domain.ActorFrom(ctx), domain.AuditAccountCreated, account.ID, now, nil)
 		return tx.Audit().Append(ctx, event)
 	})
-	return account, explain(err)
+	if err != nil {
+		return domain.Account{}, explain(err)
+	}
+	return account, nil
 }
 
-// refuseBreached asks whether the password became public in a breach. It comes after
-// everything that this service can decide alone, a taken e-mail address and the
-// answer to a repeated call included: the question tells the other side a few bits
-// of the password, and most refusals do not need it. Nobody learns more by the order,
-// since a taken address is answered as such. Where it cannot be told, registration
-// goes on: that check must not be needed to register, and whoever guards the port
-// counts the failure.
-func refuseBreached(ctx context.Context, breaches ports.Breaches, p domain.Password) error {
-	switch breached, err := breaches.Contains(ctx, p); {
-	case breached:
-		return errBreached
-	case err != nil && ctx.Err() != nil: // the caller left, or has no time left
+// keep writes the record of a keyed call that created the resource; nil is none.
+func keep(ctx context.Context, tx ports.Tx, record *domain.IdempotencyRecord, resource domain.ID, now time.Time) error {
+	if record == nil {
+		return nil
+	}
+	kept := *record
+	kept.Resource, kept.CreatedAt, kept.ExpiresAt = resource, now, now.Add(domain.IdempotencyWindow)
+	return tx.Idempotency().Create(ctx, kept)
+}
+
+// refuseHeld refuses an address that another account can take back: otherwise a thief
+// who changed an account's address could keep its owner from undoing that.
+func refuseHeld(ctx context.Context, tx ports.Tx, email domain.Email, own domain.ID, now time.Time) error {
+	switch holder, err := tx.OneTimeTokens().Holder(ctx, email.Canonical, now); {
+	case errors.Is(err, ports.ErrNotFound):
+		return nil
+	case err != nil:
 		return err
+	case holder != own:
+		return errEmailTaken
 	default:
 		return nil
 	}
@@ -171,25 +210,30 @@ func (s *Service) lookBefore(ctx context.Context, d draft, record *domain.Idempo
 				return err
 			}
 		}
-		if _, err := tx.Accounts().ByEmail(ctx, d.email.Canonical); !errors.Is(err, ports.ErrNotFound) {
-			return taken(err, errEmailTaken)
+		if err := refuseTaken(ctx, tx, d.email, "", s.clock.Now()); err != nil {
+			return err
 		}
-		if d.username.IsZero() {
-			return nil
-		}
-		if _, err := tx.Accounts().ByUsername(ctx, d.username.Canonical); !errors.Is(err, ports.ErrNotFound) {
-			return taken(err, errUsernameTaken)
-		}
-		return nil
+		return s.refuseUsername(ctx, tx, d.username, d.hold)
 	})
 	return earlier, found, err
 }
 
-func taken(err error, conflict *domain.Error) error {
-	if err != nil {
+func (s *Service) refuseUsername(ctx context.Context, tx ports.Tx, username domain.Username, held hold) error {
+	if username.IsZero() {
+		return nil
+	}
+	if err := held.refuse(ctx, tx, s.clock.Now()); err != nil {
 		return err
 	}
-	return conflict
+	_, err := tx.Accounts().ByUsername(ctx, username.Canonical)
+	switch {
+	case errors.Is(err, ports.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return errUsernameTaken
+	}
 }
 
 // explain turns the store's word for a conflict into the caller's.
@@ -242,16 +286,26 @@ func (r Registration) canonical() []byte {
 
 // earlier finds the account that the same key created before.
 func (s *Service) earlier(ctx context.Context, tx ports.Tx, wanted domain.IdempotencyRecord) (domain.Account, bool, error) {
-	record, err := tx.Idempotency().ByKey(ctx, wanted.Key)
-	if errors.Is(err, ports.ErrNotFound) || err == nil && !s.clock.Now().Before(record.ExpiresAt) {
-		return domain.Account{}, false, nil
-	}
-	if err != nil {
+	resource, found, err := s.recorded(ctx, tx, wanted)
+	if err != nil || !found {
 		return domain.Account{}, false, err
 	}
-	if subtle.ConstantTimeCompare(record.Body, wanted.Body) != 1 {
-		return domain.Account{}, false, errKeyReused
-	}
-	account, err := tx.Accounts().ByID(ctx, record.Resource)
+	account, err := tx.Accounts().ByID(ctx, resource)
 	return account, true, err
+}
+
+// recorded finds what the same key created before. Errors: errKeyReused when it came
+// with another body.
+func (s *Service) recorded(ctx context.Context, tx ports.Tx, wanted domain.IdempotencyRecord) (domain.ID, bool, error) {
+	record, err := tx.Idempotency().ByKey(ctx, wanted.Key)
+	switch {
+	case errors.Is(err, ports.ErrNotFound) || err == nil && !s.clock.Now().Before(record.ExpiresAt):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case subtle.ConstantTimeCompare(record.Body, wanted.Body) != 1:
+		return "", false, errKeyReused
+	default:
+		return record.Resource, true, nil
+	}
 }

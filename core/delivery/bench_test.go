@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"authserve/adapters/outbound/memstore"
+	"authserve/adapters/outbound/seal"
 	"authserve/core/delivery"
 	"authserve/core/domain"
 	"authserve/ports"
@@ -20,26 +21,60 @@ func config() delivery.Config {
 	}
 }
 
-// mailer is a mailer by its one method.
-type mailer func(ctx context.Context, m domain.Message) error
+// desk writes letters like fake.Letters, and sends them by a function of the message.
+type desk struct {
+	fake.Letters
+	next     func(ctx context.Context, m domain.Message) error
+	mu       sync.Mutex
+	messages map[domain.ID]domain.Message
+}
 
-func (f mailer) Send(ctx context.Context, m domain.Message) error { return f(ctx, m) }
+func mailer(next func(ctx context.Context, m domain.Message) error) *desk {
+	return &desk{next: next, messages: map[domain.ID]domain.Message{}}
+}
+
+func (d *desk) Compose(m domain.Message, secret domain.Secret) (domain.Letter, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.messages[m.ID] = m
+	return d.Letters.Compose(m, secret)
+}
+
+func (d *desk) Send(ctx context.Context, l domain.Letter) error {
+	d.mu.Lock()
+	m := d.messages[l.ID]
+	d.mu.Unlock()
+	return d.next(ctx, m)
+}
 
 // bench is an outbox in memory, whose every Update runs twice and can be broken,
 // with a record of what was settled in it.
 type bench struct {
 	clock   *fake.Clock
 	store   *fake.BrokenStore
+	sealer  ports.Sealer
 	journal *journal
+}
+
+func masterKey() domain.Secret {
+	return domain.NewSecret("4vJ9AAAgZ9uQv3xkqDPrEwY7b1tKc5mH8sLfN2oRiUw=")
 }
 
 func newBench() *bench {
 	j := &journal{Store: memstore.New()}
-	return &bench{clock: fake.NewClock(fake.Epoch()), store: fake.Broken(fake.Twice(j)), journal: j}
+	sealer, err := seal.New(fake.NewRandom(1), masterKey())
+	if err != nil {
+		panic(err)
+	}
+	return &bench{clock: fake.NewClock(fake.Epoch()), store: fake.Broken(fake.Twice(j)), sealer: sealer, journal: j}
 }
 
 func (b *bench) relay(m ports.Mailer, cfg delivery.Config) *delivery.Relay {
-	return delivery.New(b.store, m, b.clock, fake.NewRandom(1), cfg)
+	var words ports.Letters = fake.Letters{}
+	if d, ok := m.(*desk); ok {
+		words = d
+	}
+	return delivery.New(b.store, m, words, b.sealer, b.clock, fake.NewRandom(1), cfg)
 }
 
 // enqueue writes fixtures 1 to n.

@@ -35,23 +35,26 @@ type Report struct {
 	Sent      int // accepted by the mail system
 	Retried   int // failed, to be tried again
 	Abandoned int // refused for good, or failed once too often
+	Moot      int // settled without sending: there was nobody to tell, or nothing any more
 	Returned  int // given back without a failure
 	Lost      int // taken over by another relay before they were settled
 }
 
 // Relay delivers the outbox. Safe for concurrent use.
 type Relay struct {
-	store  ports.Store
-	mailer ports.Mailer
-	clock  ports.Clock
-	random ports.Random
-	cfg    Config
-	health health
+	store   ports.Store
+	mailer  ports.Mailer
+	letters ports.Letters
+	sealer  ports.Sealer
+	clock   ports.Clock
+	random  ports.Random
+	cfg     Config
+	health  health
 }
 
 // New makes a Relay.
-func New(store ports.Store, mailer ports.Mailer, clock ports.Clock, random ports.Random, cfg Config) *Relay {
-	return &Relay{store: store, mailer: mailer, clock: clock, random: random, cfg: cfg}
+func New(store ports.Store, mailer ports.Mailer, letters ports.Letters, sealer ports.Sealer, clock ports.Clock, random ports.Random, cfg Config) *Relay {
+	return &Relay{store: store, mailer: mailer, letters: letters, sealer: sealer, clock: clock, random: random, cfg: cfg}
 }
 
 // Deliver sends one batch. After several failures of the mailer in a row it stops,
@@ -60,8 +63,8 @@ func New(store ports.Store, mailer ports.Mailer, clock ports.Clock, random ports
 // that it keeps from being tried. Nor does a mailer too slow for the batch.
 //
 // The report is good beside an error too. Errors: those of the store, after which
-// the messages left come back at the end of their lease; the end of ctx; and the
-// last failure of the mailer, when any message was not sent.
+// the messages left come back at the end of their lease at the latest; the end of ctx; and
+// the last failure, when any message that has a point was not sent.
 func (r *Relay) Deliver(ctx context.Context) (Report, error) {
 	start := r.clock.Now()
 	limit := r.health.allowance(start, r.cfg.Batch)
@@ -77,7 +80,7 @@ func (r *Relay) Deliver(ctx context.Context) (Report, error) {
 	failure, err := r.work(ctx, messages, start, leaseEnd, &report)
 	if failure != nil {
 		failure = fmt.Errorf("delivery: %d of %d messages not sent, %d of them abandoned: last failure: %w",
-			report.Claimed-report.Sent, report.Claimed, report.Abandoned, failure)
+			report.Claimed-report.Sent-report.Moot, report.Claimed, report.Abandoned, failure)
 	}
 	return report, errors.Join(failure, err)
 }
@@ -92,46 +95,70 @@ func (r *Relay) claim(ctx context.Context, now, leaseEnd time.Time, limit int) (
 	return messages, err
 }
 
-// work tries messages one after the other. failure is the last one of the mailer;
-// err is what else ended the work early.
+// work tries messages one after the other. failure is the last one of a message; err is
+// what else ended the work early.
 func (r *Relay) work(ctx context.Context, messages []domain.Message, start, leaseEnd time.Time, report *Report) (failure, err error) {
 	for i, m := range messages {
 		now := r.clock.Now()
 		if ctx.Err() != nil || now.Sub(start) > r.cfg.Lease/2 {
-			return failure, errors.Join(ctx.Err(), r.giveBack(ctx, messages[i:], report))
+			return failure, errors.Join(ctx.Err(), r.giveBack(ctx, messages[i:], now, report))
 		}
-		outcome := r.send(ctx, m, leaseEnd.Sub(now))
-		if outcome != nil {
-			if ctx.Err() != nil {
-				return failure, errors.Join(ctx.Err(), r.giveBack(ctx, messages[i:], report))
+		letter, outcome := r.compose(ctx, m, leaseEnd.Sub(now))
+		healthy := true
+		switch {
+		case outcome == nil:
+			outcome = r.send(ctx, letter, leaseEnd.Sub(r.clock.Now()))
+			if ctx.Err() == nil {
+				healthy = r.health.note(outcome, r.clock.Now())
 			}
+		case isTrouble(outcome) && ctx.Err() == nil:
+			return failure, errors.Join(fmt.Errorf("delivery: compose: %w", outcome), r.putOff(ctx, messages[i:], report))
+		}
+		if outcome != nil && ctx.Err() != nil {
+			return failure, errors.Join(ctx.Err(), r.giveBack(ctx, messages[i:], r.clock.Now(), report))
+		}
+		if outcome != nil && !errors.Is(outcome, errMoot) {
 			failure = outcome
 		}
-		healthy := r.health.note(outcome, r.clock.Now())
 		if domain.KindOf(outcome) == domain.KindOverloaded { // refused before it was tried
-			return failure, r.giveBack(ctx, messages[i:], report)
+			return failure, r.giveBack(ctx, messages[i:], r.clock.Now(), report)
 		}
 		if err := r.settle(ctx, m, outcome, report); err != nil {
 			return failure, fmt.Errorf("delivery: settle: %w", err)
 		}
 		if !healthy {
-			return failure, r.giveBack(ctx, messages[i+1:], report)
+			return failure, r.giveBack(ctx, messages[i+1:], r.clock.Now(), report)
 		}
 	}
 	return failure, nil
 }
 
-// send turns a panic of the mailer into an error: otherwise the message that sets
-// it off would come first in every batch, and no other would ever be sent.
-func (r *Relay) send(ctx context.Context, m domain.Message, limit time.Duration) (err error) {
+// isTrouble reports whether a letter could not be made for reasons that are not the
+// message's: the store did not answer in time.
+func isTrouble(err error) bool {
+	kind := domain.KindOf(err)
+	return kind == domain.KindUnavailable || kind == domain.KindOverloaded || errors.Is(err, context.DeadlineExceeded)
+}
+
+// putOff gives messages back that the store kept from being tried, the first of them
+// after a pause: should it be the one that troubles the store, it troubles no other.
+func (r *Relay) putOff(ctx context.Context, messages []domain.Message, report *Report) error {
+	now := r.clock.Now()
+	return errors.Join(
+		r.giveBack(ctx, messages[:1], now.Add(r.cfg.FirstPause), report),
+		r.giveBack(ctx, messages[1:], now, report))
+}
+
+// send turns a panic of the mailer into an error, like compose those of the words.
+func (r *Relay) send(ctx context.Context, l domain.Letter, limit time.Duration) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the mailer panicked: %v", p)
+			err = fmt.Errorf("the mailer panicked: %s", safe(p))
 		}
 	}()
-	return r.mailer.Send(ctx, m)
+	return r.mailer.Send(ctx, l)
 }
 
 // settle records the outcome of an attempt on m.
@@ -143,6 +170,9 @@ func (r *Relay) settle(ctx context.Context, m domain.Message, outcome error, rep
 	switch {
 	case outcome == nil:
 		count = &report.Sent
+		write = func(ctx context.Context, o ports.Outbox) error { return o.Sent(ctx, m.ID, m.Attempt, now) }
+	case errors.Is(outcome, errMoot):
+		count = &report.Moot
 		write = func(ctx context.Context, o ports.Outbox) error { return o.Sent(ctx, m.ID, m.Attempt, now) }
 	case domain.KindOf(outcome) == domain.KindInvalid || failures >= r.cfg.Attempts:
 		count = &report.Abandoned
@@ -168,18 +198,17 @@ func (r *Relay) settle(ctx context.Context, m domain.Message, outcome error, rep
 	return nil
 }
 
-// giveBack returns messages that were claimed and not tried, or whose trial was
-// cut short. They are due at once.
-func (r *Relay) giveBack(ctx context.Context, messages []domain.Message, report *Report) error {
+// giveBack returns messages that were claimed and not tried, or whose trial was cut
+// short, until due.
+func (r *Relay) giveBack(ctx context.Context, messages []domain.Message, due time.Time, report *Report) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	now := r.clock.Now()
 	var returned, lost int
 	err := r.update(ctx, func(ctx context.Context, o ports.Outbox) error {
 		returned, lost = 0, 0
 		for _, m := range messages {
-			err := o.Return(ctx, m.ID, m.Attempt, now)
+			err := o.Return(ctx, m.ID, m.Attempt, due)
 			switch {
 			case errors.Is(err, ports.ErrStale):
 				lost++

@@ -23,6 +23,7 @@ type Account struct {
 	Email           Email
 	Username        Username // zero: none
 	DisplayName     string   // empty: none
+	Locale          string   // BCP 47; empty: the service's own
 	Status          AccountStatus
 	Roles           []Role
 	EmailVerifiedAt time.Time // zero: not verified

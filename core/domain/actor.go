@@ -20,6 +20,7 @@ type Actor struct {
 	ID            string // account id or operating-system user; empty when anonymous
 	SessionID     ID     // empty outside of a session
 	IP            string // client address as far as it can be trusted
+	Network       string // that limits count by: the IPv4 address, or the /64 of the IPv6 one; empty: unknown
 	UserAgent     string
 	CorrelationID string
 }

@@ -19,6 +19,10 @@ const (
 	CodeEmailTaken            Code = "email_taken"
 	CodeUsernameTaken         Code = "username_taken"
 	CodeStale                 Code = "stale"
+	CodeTooManyAttempts       Code = "too_many_attempts"
+	CodeRateLimited           Code = "rate_limited"
+	CodeEmailNotVerified      Code = "email_not_verified"
+	CodeInvalidOneTimeToken   Code = "invalid_one_time_token"
 	CodeIdempotencyMismatch   Code = "idempotency_key_reused"
 	CodeIdempotencyInFlight   Code = "idempotency_in_flight"
 	CodeDependencyUnavailable Code = "dependency_unavailable"
@@ -59,6 +63,10 @@ func Catalogue() []CodeDoc {
 		{CodeRefreshRetryLimit, KindConflict, "This refresh token was exchanged, and presented too often inside its grace window. Use the successor that was answered, and do not present this one again: after the window that ends the session."},
 		{CodeForbidden, KindForbidden, "The caller is known and may not do this."},
 		{CodeWrongPassword, KindForbidden, "The caller is known, and the password that this call asks for again is wrong."},
+		{CodeEmailNotVerified, KindForbidden, "The password is right, and the e-mail address must be verified before anybody logs in."},
+		{CodeInvalidOneTimeToken, KindInvalid, "The token of a mail is malformed, unknown, expired, used, replaced by a newer one, or was outdated by a change of the account: told apart by nothing."},
+		{CodeTooManyAttempts, KindTooMany, "Too many failed attempts to prove who one is, for this account from here; or too many mails to one address. Retry-After says how long to wait."},
+		{CodeRateLimited, KindTooMany, "The caller's network, or the service as a whole, asks too often; RateLimit and Retry-After say when to go on."},
 		{CodeNotFound, KindNotFound, "The object does not exist, or not for this caller."},
 		{CodeConflict, KindConflict, "A value that must be unique is taken."},
 		{CodeEmailTaken, KindConflict, "An account with this e-mail address exists."},

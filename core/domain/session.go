@@ -16,7 +16,10 @@ const (
 	EndedByReuse        EndReason = "reuse_detected"
 	EndedBySessionLimit EndReason = "session_limit"
 	EndedByPassword     EndReason = "password_changed"
-	EndedByRestore      EndReason = "restored" // of a snapshot of the database
+	EndedByReset        EndReason = "password_reset"
+	EndedByEmail        EndReason = "email_changed"
+	EndedByVerification EndReason = "email_verified" // begun before anybody had proved to read the address
+	EndedByRestore      EndReason = "restored"       // of a snapshot of the database
 )
 
 // Session is one login on one device. It is one row for its whole life: refresh

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"authserve/adapters/outbound/memstore"
 	"authserve/bootstrap/world"
@@ -148,6 +149,7 @@ func TestDummyOfAnIdentifierChangesAtMostOnce(t *testing.T) {
 	changes := map[string]int{}
 	last := map[string]string{}
 	for round := range 30 {
+		w.Clock.Advance(time.Hour) // the failures of a round delay the next
 		// One registration and one login of an imported account between two readings.
 		w.Register(t, fmt.Sprintf("new%d@example.com", round))
 		replace(t, w, ids[round], func(c *domain.Credential) { c.Hash = domain.NewSecret("$fake$1$salt$digest") })

@@ -63,7 +63,7 @@ func loginsWith(w *world.World, h ports.Hasher) *login.Service {
 	sessions := session.New(w.Store, w.Tokens, w.Sealer, w.Clock, w.IDs, w.Random, session.Config{
 		Limits: domain.SessionLimits{Idle: world.Idle, Absolute: world.Absolute, Grace: world.Grace}, MaxPerAccount: world.Sessions,
 	})
-	return login.New(w.Store, h, sessions, w.Sealer, w.Clock, w.IDs)
+	return login.New(w.Store, h, sessions, w.Throttle, w.Sealer, w.Clock, w.IDs, login.Config{})
 }
 
 func TestChangeDuringALoginThatLeavesThePasswordIsNoRefusal(t *testing.T) {

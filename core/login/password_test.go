@@ -17,7 +17,7 @@ import (
 
 const email = "ada@example.com"
 
-func attempt(t *testing.T, w *world.World, identifier, password string) (domain.TokenPair, error) {
+func attempt(t *testing.T, w *world.World, identifier, password string) (login.Granted, error) {
 	t.Helper()
 	return w.Logins.WithPassword(t.Context(), login.Attempt{Identifier: identifier, Password: domain.NewSecret(password)})
 }

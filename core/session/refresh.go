@@ -115,7 +115,11 @@ func (s *Service) judge(ctx context.Context, tx ports.Tx, presented refreshToken
 	if genuine, err := s.tokens.confirms(ctx, session, presented); err != nil || !genuine {
 		return err
 	}
-	if r.account, err = tx.Accounts().ByID(ctx, session.AccountID); err != nil {
+	if r.account, err = tx.Accounts().ByID(ctx, session.AccountID); errors.Is(err, ports.ErrNotFound) {
+		r.outcome = Ended // removed a moment ago, and the session with it
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if !r.account.IsActive() || r.account.Version.AuthGeneration != session.Generation {
@@ -158,32 +162,7 @@ func (s *Service) endByReuse(ctx context.Context, tx ports.Tx, account domain.Ac
 	if err := s.audit(ctx, tx, domain.AuditRefreshReused, session.AccountID, now, reuseDetail(session, presented)); err != nil {
 		return err
 	}
-	return s.notifyOfTheft(ctx, tx, account, session, now)
-}
-
-// theftNoticePause is how long an owner is told of one theft only. Addresses are not
-// verified, and whoever registers a stranger's could otherwise have us write to them
-// as often as they like.
-const theftNoticePause = time.Hour
-
-// notifyOfTheft writes the notice, unless there was one within the pause. The record
-// that tells is kept like those of keyed calls: one per key until it expires.
-func (s *Service) notifyOfTheft(ctx context.Context, tx ports.Tx, account domain.Account, session domain.Session, now time.Time) error {
-	key, err := s.sealer.MAC(ctx, ports.PurposeIdempotency, s.sealer.ActiveKey(), []byte("theft notice\x00"+string(account.ID)))
-	if err != nil {
-		return err
-	}
-	notice := domain.NewTheftNotice(s.ids.New(), account, session, now)
-	err = tx.Idempotency().Create(ctx, domain.IdempotencyRecord{
-		Key: key, Body: key, Resource: notice.ID, CreatedAt: now, ExpiresAt: now.Add(theftNoticePause),
-	})
-	if errors.Is(err, ports.ErrConflict) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return tx.Outbox().Enqueue(ctx, notice)
+	return s.Notify(ctx, tx, domain.NewTheftNotice(s.ids.New(), account, session, now))
 }
 
 func reuseDetail(session domain.Session, presented refreshToken) map[string]string {

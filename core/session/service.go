@@ -212,6 +212,17 @@ func (s *Service) Renew(ctx context.Context, tx ports.Tx, account domain.Account
 	return renewed, s.audit(ctx, tx, domain.AuditSessionEnded, account.ID, now, map[string]string{"reason": string(reason), "scope": "others"})
 }
 
+// EndEvery ends every session of the account, inside the transaction of the event that
+// made them void.
+func (s *Service) EndEvery(ctx context.Context, tx ports.Tx, accountID domain.ID, reason domain.EndReason) error {
+	now := s.clock.Now()
+	ended, err := tx.Sessions().EndAll(ctx, accountID, "", reason, now)
+	if err != nil || ended == 0 {
+		return err
+	}
+	return s.audit(ctx, tx, domain.AuditSessionEnded, accountID, now, map[string]string{"reason": string(reason), "scope": "all"})
+}
+
 // end ends a session and, if it was this call that ended it, says so in the audit
 // log.
 func (s *Service) end(ctx context.Context, tx ports.Tx, session domain.Session, reason domain.EndReason, now time.Time) error {

@@ -14,6 +14,8 @@ import (
 type Config struct {
 	SessionRetention time.Duration // of sessions, after their end or expiry
 	MessageRetention time.Duration // of messages, after they were sent or abandoned
+	FailureRetention time.Duration // of counts of failed attempts, after the last one
+	UnverifiedAfter  time.Duration // age at which an account that nobody verified is removed; 0: never
 	KeyRotation      time.Duration // age at which the signing key is replaced; 0: never
 	Batch            int           // rows removed in one transaction
 }
@@ -23,6 +25,10 @@ type Report struct {
 	Sessions           int
 	Messages           int
 	IdempotencyRecords int
+	OneTimeTokens      int
+	Failures           int  // counts of failed attempts
+	Accounts           int  // never verified
+	Anonymised         int  // audit events of accounts that were removed
 	KeyRotated         bool // another key signs now
 }
 
@@ -31,12 +37,13 @@ type Service struct {
 	store ports.Store
 	keys  *token.Service
 	clock ports.Clock
+	ids   ports.IDs
 	cfg   Config
 }
 
 // New makes a Service.
-func New(store ports.Store, keys *token.Service, clock ports.Clock, cfg Config) *Service {
-	return &Service{store: store, keys: keys, clock: clock, cfg: cfg}
+func New(store ports.Store, keys *token.Service, clock ports.Clock, ids ports.IDs, cfg Config) *Service {
+	return &Service{store: store, keys: keys, clock: clock, ids: ids, cfg: cfg}
 }
 
 type purge func(ctx context.Context, tx ports.Tx, before time.Time, limit int) (int, error)
@@ -56,6 +63,8 @@ func (s *Service) Run(ctx context.Context) (Report, error) {
 		{"sessions", &report.Sessions, now.Add(-s.cfg.SessionRetention), purgeSessions},
 		{"messages", &report.Messages, now.Add(-s.cfg.MessageRetention), purgeMessages},
 		{"idempotency records", &report.IdempotencyRecords, now, purgeIdempotency},
+		{"one-time tokens", &report.OneTimeTokens, now, purgeTokens},
+		{"counts of failures", &report.Failures, now.Add(-s.cfg.FailureRetention), purgeThrottles},
 	} {
 		var err error
 		if *part.count, err = s.drain(ctx, part.before, part.purge); err != nil {
@@ -63,6 +72,14 @@ func (s *Service) Run(ctx context.Context) (Report, error) {
 		}
 	}
 	var err error
+	if s.cfg.UnverifiedAfter > 0 {
+		if report.Accounts, err = s.expire(ctx, now.Add(-s.cfg.UnverifiedAfter)); err != nil {
+			faults = append(faults, fmt.Errorf("upkeep: remove accounts that were never verified: %w", err))
+		}
+	}
+	if report.Anonymised, err = s.anonymise(ctx); err != nil {
+		faults = append(faults, fmt.Errorf("upkeep: anonymise audit events: %w", err))
+	}
 	if report.KeyRotated, err = s.keys.RotateIfDue(ctx, s.cfg.KeyRotation); err != nil {
 		faults = append(faults, fmt.Errorf("upkeep: rotate the signing key: %w", err))
 	}
@@ -102,4 +119,12 @@ func purgeMessages(ctx context.Context, tx ports.Tx, before time.Time, limit int
 
 func purgeIdempotency(ctx context.Context, tx ports.Tx, before time.Time, limit int) (int, error) {
 	return tx.Idempotency().Purge(ctx, before, limit)
+}
+
+func purgeTokens(ctx context.Context, tx ports.Tx, before time.Time, limit int) (int, error) {
+	return tx.OneTimeTokens().Purge(ctx, before, limit)
+}
+
+func purgeThrottles(ctx context.Context, tx ports.Tx, before time.Time, limit int) (int, error) {
+	return tx.Throttles().Purge(ctx, before, limit)
 }

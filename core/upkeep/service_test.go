@@ -31,11 +31,20 @@ type bench struct {
 	calls *calls
 }
 
-// calls counts the batches, and can do something after one.
+// calls counts the batches, and can do something after one, or fail a View.
 type calls struct {
 	ports.Store
-	updates int
-	after   func()
+	updates  int
+	after    func()
+	views    int
+	failView int // the number of the View that fails, from 1
+}
+
+func (c *calls) View(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if c.views++; c.views == c.failView {
+		return ports.ErrUnavailable
+	}
+	return c.Store.View(ctx, fn)
 }
 
 func (c *calls) Update(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
@@ -47,25 +56,35 @@ func (c *calls) Update(ctx context.Context, fn func(ctx context.Context, tx port
 	return err
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options ...func(*upkeep.Config)) *bench {
 	t.Helper()
-	b := &bench{clock: fake.NewClock(fake.Epoch()), store: fake.Broken(fake.Twice(memstore.New()))}
+	return newBenchOver(t, fake.Twice(memstore.New()), options...)
+}
+
+func newBenchOver(t *testing.T, store ports.Store, options ...func(*upkeep.Config)) *bench {
+	t.Helper()
+	b := &bench{clock: fake.NewClock(fake.Epoch()), store: fake.Broken(store)}
 	b.calls = &calls{Store: b.store}
 	key := domain.NewSecret(base64.StdEncoding.EncodeToString(fake.NewRandom(2).Bytes(32)))
 	sealer, err := seal.New(fake.NewRandom(1), key)
 	if err != nil {
 		t.Fatalf("seal.New: %v", err)
 	}
-	keys := token.New(b.store, jwt.New(), sealer, b.clock, &fake.IDs{}, token.Config{
+	ids := new(fake.IDs)
+	keys := token.New(b.store, jwt.New(), sealer, b.clock, ids, token.Config{
 		Issuer: "https://id.example.org", Audience: "https://id.example.org",
 		AccessTTL: 10 * time.Minute, Leeway: 30 * time.Second, Algorithm: domain.ES256,
 	})
 	if err := keys.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("EnsureKeys: %v", err)
 	}
-	b.Service = upkeep.New(b.calls, keys, b.clock, upkeep.Config{
-		SessionRetention: 7 * day, MessageRetention: 3 * day, KeyRotation: 90 * day, Batch: batch,
-	})
+	cfg := upkeep.Config{
+		SessionRetention: 7 * day, MessageRetention: 3 * day, FailureRetention: 90 * day, KeyRotation: 90 * day, Batch: batch,
+	}
+	for _, option := range options {
+		option(&cfg)
+	}
+	b.Service = upkeep.New(b.calls, keys, b.clock, ids, cfg)
 	return b
 }
 
@@ -159,8 +178,8 @@ func TestRunRemovesWhatIsPastItsRetentionAndNothingElse(t *testing.T) {
 
 func TestRunWorksInBatches(t *testing.T) {
 	t.Parallel()
-	// One batch each for sessions and idempotency records, which are none.
-	tests := map[int]int{0: 3, batch - 1: 3, batch: 4, 2*batch + 5: 5}
+	// One batch each for sessions, idempotency records, tokens and counts, which are none.
+	tests := map[int]int{0: 5, batch - 1: 5, batch: 6, 2*batch + 5: 7}
 	for n, updates := range tests {
 		b := newBench(t)
 		b.messages(t, n, all)

@@ -22,6 +22,8 @@ const (
 	FieldUsernameCanonical = "username_canonical"
 	// FieldDisplayName holds the string denoting the display_name field in the database.
 	FieldDisplayName = "display_name"
+	// FieldLocale holds the string denoting the locale field in the database.
+	FieldLocale = "locale"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldRoles holds the string denoting the roles field in the database.
@@ -42,6 +44,8 @@ const (
 	FieldLastLoginAt = "last_login_at"
 	// EdgeSessions holds the string denoting the sessions edge name in mutations.
 	EdgeSessions = "sessions"
+	// EdgeOneTimeTokens holds the string denoting the one_time_tokens edge name in mutations.
+	EdgeOneTimeTokens = "one_time_tokens"
 	// Table holds the table name of the account in the database.
 	Table = "accounts"
 	// SessionsTable is the table that holds the sessions relation/edge.
@@ -51,6 +55,13 @@ const (
 	SessionsInverseTable = "sessions"
 	// SessionsColumn is the table column denoting the sessions relation/edge.
 	SessionsColumn = "account_id"
+	// OneTimeTokensTable is the table that holds the one_time_tokens relation/edge.
+	OneTimeTokensTable = "one_time_tokens"
+	// OneTimeTokensInverseTable is the table name for the OneTimeToken entity.
+	// It exists in this package in order to avoid circular dependency with the "onetimetoken" package.
+	OneTimeTokensInverseTable = "one_time_tokens"
+	// OneTimeTokensColumn is the table column denoting the one_time_tokens relation/edge.
+	OneTimeTokensColumn = "account_id"
 )
 
 // Columns holds all SQL columns for account fields.
@@ -61,6 +72,7 @@ var Columns = []string{
 	FieldUsername,
 	FieldUsernameCanonical,
 	FieldDisplayName,
+	FieldLocale,
 	FieldStatus,
 	FieldRoles,
 	FieldEmailVerifiedAt,
@@ -113,6 +125,11 @@ func ByUsernameCanonical(opts ...sql.OrderTermOption) OrderOption {
 // ByDisplayName orders the results by the display_name field.
 func ByDisplayName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDisplayName, opts...).ToFunc()
+}
+
+// ByLocale orders the results by the locale field.
+func ByLocale(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLocale, opts...).ToFunc()
 }
 
 // ByStatus orders the results by the status field.
@@ -168,10 +185,31 @@ func BySessions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newSessionsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByOneTimeTokensCount orders the results by one_time_tokens count.
+func ByOneTimeTokensCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newOneTimeTokensStep(), opts...)
+	}
+}
+
+// ByOneTimeTokens orders the results by one_time_tokens terms.
+func ByOneTimeTokens(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newOneTimeTokensStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newSessionsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(SessionsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, SessionsTable, SessionsColumn),
+	)
+}
+func newOneTimeTokensStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(OneTimeTokensInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, OneTimeTokensTable, OneTimeTokensColumn),
 	)
 }

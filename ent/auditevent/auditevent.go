@@ -31,6 +31,16 @@ const (
 	FieldSubject = "subject"
 	// FieldDetail holds the string denoting the detail field in the database.
 	FieldDetail = "detail"
+	// FieldChainSeq holds the string denoting the chain_seq field in the database.
+	FieldChainSeq = "chain_seq"
+	// FieldChainKeyID holds the string denoting the chain_key_id field in the database.
+	FieldChainKeyID = "chain_key_id"
+	// FieldChainSalt holds the string denoting the chain_salt field in the database.
+	FieldChainSalt = "chain_salt"
+	// FieldChainCommitment holds the string denoting the chain_commitment field in the database.
+	FieldChainCommitment = "chain_commitment"
+	// FieldChainMAC holds the string denoting the chain_mac field in the database.
+	FieldChainMAC = "chain_mac"
 	// Table holds the table name of the auditevent in the database.
 	Table = "audit_events"
 )
@@ -48,6 +58,11 @@ var Columns = []string{
 	FieldAction,
 	FieldSubject,
 	FieldDetail,
+	FieldChainSeq,
+	FieldChainKeyID,
+	FieldChainSalt,
+	FieldChainCommitment,
+	FieldChainMAC,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -111,4 +126,14 @@ func ByAction(opts ...sql.OrderTermOption) OrderOption {
 // BySubject orders the results by the subject field.
 func BySubject(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSubject, opts...).ToFunc()
+}
+
+// ByChainSeq orders the results by the chain_seq field.
+func ByChainSeq(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldChainSeq, opts...).ToFunc()
+}
+
+// ByChainKeyID orders the results by the chain_key_id field.
+func ByChainKeyID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldChainKeyID, opts...).ToFunc()
 }

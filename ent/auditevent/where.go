@@ -109,6 +109,31 @@ func Subject(v string) predicate.AuditEvent {
 	return predicate.AuditEvent(sql.FieldEQ(FieldSubject, v))
 }
 
+// ChainSeq applies equality check predicate on the "chain_seq" field. It's identical to ChainSeqEQ.
+func ChainSeq(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainSeq, v))
+}
+
+// ChainKeyID applies equality check predicate on the "chain_key_id" field. It's identical to ChainKeyIDEQ.
+func ChainKeyID(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainKeyID, v))
+}
+
+// ChainSalt applies equality check predicate on the "chain_salt" field. It's identical to ChainSaltEQ.
+func ChainSalt(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainSalt, v))
+}
+
+// ChainCommitment applies equality check predicate on the "chain_commitment" field. It's identical to ChainCommitmentEQ.
+func ChainCommitment(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainCommitment, v))
+}
+
+// ChainMAC applies equality check predicate on the "chain_mac" field. It's identical to ChainMACEQ.
+func ChainMAC(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainMAC, v))
+}
+
 // AtEQ applies the EQ predicate on the "at" field.
 func AtEQ(v time.Time) predicate.AuditEvent {
 	return predicate.AuditEvent(sql.FieldEQ(FieldAt, v))
@@ -667,6 +692,281 @@ func SubjectEqualFold(v string) predicate.AuditEvent {
 // SubjectContainsFold applies the ContainsFold predicate on the "subject" field.
 func SubjectContainsFold(v string) predicate.AuditEvent {
 	return predicate.AuditEvent(sql.FieldContainsFold(FieldSubject, v))
+}
+
+// ChainSeqEQ applies the EQ predicate on the "chain_seq" field.
+func ChainSeqEQ(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainSeq, v))
+}
+
+// ChainSeqNEQ applies the NEQ predicate on the "chain_seq" field.
+func ChainSeqNEQ(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNEQ(FieldChainSeq, v))
+}
+
+// ChainSeqIn applies the In predicate on the "chain_seq" field.
+func ChainSeqIn(vs ...int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIn(FieldChainSeq, vs...))
+}
+
+// ChainSeqNotIn applies the NotIn predicate on the "chain_seq" field.
+func ChainSeqNotIn(vs ...int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotIn(FieldChainSeq, vs...))
+}
+
+// ChainSeqGT applies the GT predicate on the "chain_seq" field.
+func ChainSeqGT(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGT(FieldChainSeq, v))
+}
+
+// ChainSeqGTE applies the GTE predicate on the "chain_seq" field.
+func ChainSeqGTE(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGTE(FieldChainSeq, v))
+}
+
+// ChainSeqLT applies the LT predicate on the "chain_seq" field.
+func ChainSeqLT(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLT(FieldChainSeq, v))
+}
+
+// ChainSeqLTE applies the LTE predicate on the "chain_seq" field.
+func ChainSeqLTE(v int64) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLTE(FieldChainSeq, v))
+}
+
+// ChainSeqIsNil applies the IsNil predicate on the "chain_seq" field.
+func ChainSeqIsNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIsNull(FieldChainSeq))
+}
+
+// ChainSeqNotNil applies the NotNil predicate on the "chain_seq" field.
+func ChainSeqNotNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotNull(FieldChainSeq))
+}
+
+// ChainKeyIDEQ applies the EQ predicate on the "chain_key_id" field.
+func ChainKeyIDEQ(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainKeyID, v))
+}
+
+// ChainKeyIDNEQ applies the NEQ predicate on the "chain_key_id" field.
+func ChainKeyIDNEQ(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNEQ(FieldChainKeyID, v))
+}
+
+// ChainKeyIDIn applies the In predicate on the "chain_key_id" field.
+func ChainKeyIDIn(vs ...string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIn(FieldChainKeyID, vs...))
+}
+
+// ChainKeyIDNotIn applies the NotIn predicate on the "chain_key_id" field.
+func ChainKeyIDNotIn(vs ...string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotIn(FieldChainKeyID, vs...))
+}
+
+// ChainKeyIDGT applies the GT predicate on the "chain_key_id" field.
+func ChainKeyIDGT(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGT(FieldChainKeyID, v))
+}
+
+// ChainKeyIDGTE applies the GTE predicate on the "chain_key_id" field.
+func ChainKeyIDGTE(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGTE(FieldChainKeyID, v))
+}
+
+// ChainKeyIDLT applies the LT predicate on the "chain_key_id" field.
+func ChainKeyIDLT(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLT(FieldChainKeyID, v))
+}
+
+// ChainKeyIDLTE applies the LTE predicate on the "chain_key_id" field.
+func ChainKeyIDLTE(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLTE(FieldChainKeyID, v))
+}
+
+// ChainKeyIDContains applies the Contains predicate on the "chain_key_id" field.
+func ChainKeyIDContains(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldContains(FieldChainKeyID, v))
+}
+
+// ChainKeyIDHasPrefix applies the HasPrefix predicate on the "chain_key_id" field.
+func ChainKeyIDHasPrefix(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldHasPrefix(FieldChainKeyID, v))
+}
+
+// ChainKeyIDHasSuffix applies the HasSuffix predicate on the "chain_key_id" field.
+func ChainKeyIDHasSuffix(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldHasSuffix(FieldChainKeyID, v))
+}
+
+// ChainKeyIDIsNil applies the IsNil predicate on the "chain_key_id" field.
+func ChainKeyIDIsNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIsNull(FieldChainKeyID))
+}
+
+// ChainKeyIDNotNil applies the NotNil predicate on the "chain_key_id" field.
+func ChainKeyIDNotNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotNull(FieldChainKeyID))
+}
+
+// ChainKeyIDEqualFold applies the EqualFold predicate on the "chain_key_id" field.
+func ChainKeyIDEqualFold(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEqualFold(FieldChainKeyID, v))
+}
+
+// ChainKeyIDContainsFold applies the ContainsFold predicate on the "chain_key_id" field.
+func ChainKeyIDContainsFold(v string) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldContainsFold(FieldChainKeyID, v))
+}
+
+// ChainSaltEQ applies the EQ predicate on the "chain_salt" field.
+func ChainSaltEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainSalt, v))
+}
+
+// ChainSaltNEQ applies the NEQ predicate on the "chain_salt" field.
+func ChainSaltNEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNEQ(FieldChainSalt, v))
+}
+
+// ChainSaltIn applies the In predicate on the "chain_salt" field.
+func ChainSaltIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIn(FieldChainSalt, vs...))
+}
+
+// ChainSaltNotIn applies the NotIn predicate on the "chain_salt" field.
+func ChainSaltNotIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotIn(FieldChainSalt, vs...))
+}
+
+// ChainSaltGT applies the GT predicate on the "chain_salt" field.
+func ChainSaltGT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGT(FieldChainSalt, v))
+}
+
+// ChainSaltGTE applies the GTE predicate on the "chain_salt" field.
+func ChainSaltGTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGTE(FieldChainSalt, v))
+}
+
+// ChainSaltLT applies the LT predicate on the "chain_salt" field.
+func ChainSaltLT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLT(FieldChainSalt, v))
+}
+
+// ChainSaltLTE applies the LTE predicate on the "chain_salt" field.
+func ChainSaltLTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLTE(FieldChainSalt, v))
+}
+
+// ChainSaltIsNil applies the IsNil predicate on the "chain_salt" field.
+func ChainSaltIsNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIsNull(FieldChainSalt))
+}
+
+// ChainSaltNotNil applies the NotNil predicate on the "chain_salt" field.
+func ChainSaltNotNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotNull(FieldChainSalt))
+}
+
+// ChainCommitmentEQ applies the EQ predicate on the "chain_commitment" field.
+func ChainCommitmentEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainCommitment, v))
+}
+
+// ChainCommitmentNEQ applies the NEQ predicate on the "chain_commitment" field.
+func ChainCommitmentNEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNEQ(FieldChainCommitment, v))
+}
+
+// ChainCommitmentIn applies the In predicate on the "chain_commitment" field.
+func ChainCommitmentIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIn(FieldChainCommitment, vs...))
+}
+
+// ChainCommitmentNotIn applies the NotIn predicate on the "chain_commitment" field.
+func ChainCommitmentNotIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotIn(FieldChainCommitment, vs...))
+}
+
+// ChainCommitmentGT applies the GT predicate on the "chain_commitment" field.
+func ChainCommitmentGT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGT(FieldChainCommitment, v))
+}
+
+// ChainCommitmentGTE applies the GTE predicate on the "chain_commitment" field.
+func ChainCommitmentGTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGTE(FieldChainCommitment, v))
+}
+
+// ChainCommitmentLT applies the LT predicate on the "chain_commitment" field.
+func ChainCommitmentLT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLT(FieldChainCommitment, v))
+}
+
+// ChainCommitmentLTE applies the LTE predicate on the "chain_commitment" field.
+func ChainCommitmentLTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLTE(FieldChainCommitment, v))
+}
+
+// ChainCommitmentIsNil applies the IsNil predicate on the "chain_commitment" field.
+func ChainCommitmentIsNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIsNull(FieldChainCommitment))
+}
+
+// ChainCommitmentNotNil applies the NotNil predicate on the "chain_commitment" field.
+func ChainCommitmentNotNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotNull(FieldChainCommitment))
+}
+
+// ChainMACEQ applies the EQ predicate on the "chain_mac" field.
+func ChainMACEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldEQ(FieldChainMAC, v))
+}
+
+// ChainMACNEQ applies the NEQ predicate on the "chain_mac" field.
+func ChainMACNEQ(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNEQ(FieldChainMAC, v))
+}
+
+// ChainMACIn applies the In predicate on the "chain_mac" field.
+func ChainMACIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIn(FieldChainMAC, vs...))
+}
+
+// ChainMACNotIn applies the NotIn predicate on the "chain_mac" field.
+func ChainMACNotIn(vs ...[]byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotIn(FieldChainMAC, vs...))
+}
+
+// ChainMACGT applies the GT predicate on the "chain_mac" field.
+func ChainMACGT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGT(FieldChainMAC, v))
+}
+
+// ChainMACGTE applies the GTE predicate on the "chain_mac" field.
+func ChainMACGTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldGTE(FieldChainMAC, v))
+}
+
+// ChainMACLT applies the LT predicate on the "chain_mac" field.
+func ChainMACLT(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLT(FieldChainMAC, v))
+}
+
+// ChainMACLTE applies the LTE predicate on the "chain_mac" field.
+func ChainMACLTE(v []byte) predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldLTE(FieldChainMAC, v))
+}
+
+// ChainMACIsNil applies the IsNil predicate on the "chain_mac" field.
+func ChainMACIsNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldIsNull(FieldChainMAC))
+}
+
+// ChainMACNotNil applies the NotNil predicate on the "chain_mac" field.
+func ChainMACNotNil() predicate.AuditEvent {
+	return predicate.AuditEvent(sql.FieldNotNull(FieldChainMAC))
 }
 
 // And groups predicates with the AND operator between them.

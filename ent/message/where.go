@@ -74,19 +74,19 @@ func AccountID(v string) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldAccountID, v))
 }
 
+// Generation applies equality check predicate on the "generation" field. It's identical to GenerationEQ.
+func Generation(v int64) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldGeneration, v))
+}
+
 // Recipient applies equality check predicate on the "recipient" field. It's identical to RecipientEQ.
 func Recipient(v string) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldRecipient, v))
 }
 
-// Subject applies equality check predicate on the "subject" field. It's identical to SubjectEQ.
-func Subject(v string) predicate.Message {
-	return predicate.Message(sql.FieldEQ(FieldSubject, v))
-}
-
-// Body applies equality check predicate on the "body" field. It's identical to BodyEQ.
-func Body(v string) predicate.Message {
-	return predicate.Message(sql.FieldEQ(FieldBody, v))
+// Locale applies equality check predicate on the "locale" field. It's identical to LocaleEQ.
+func Locale(v string) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldLocale, v))
 }
 
 // State applies equality check predicate on the "state" field. It's identical to StateEQ.
@@ -254,6 +254,46 @@ func AccountIDContainsFold(v string) predicate.Message {
 	return predicate.Message(sql.FieldContainsFold(FieldAccountID, v))
 }
 
+// GenerationEQ applies the EQ predicate on the "generation" field.
+func GenerationEQ(v int64) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldGeneration, v))
+}
+
+// GenerationNEQ applies the NEQ predicate on the "generation" field.
+func GenerationNEQ(v int64) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldGeneration, v))
+}
+
+// GenerationIn applies the In predicate on the "generation" field.
+func GenerationIn(vs ...int64) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldGeneration, vs...))
+}
+
+// GenerationNotIn applies the NotIn predicate on the "generation" field.
+func GenerationNotIn(vs ...int64) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldGeneration, vs...))
+}
+
+// GenerationGT applies the GT predicate on the "generation" field.
+func GenerationGT(v int64) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldGeneration, v))
+}
+
+// GenerationGTE applies the GTE predicate on the "generation" field.
+func GenerationGTE(v int64) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldGeneration, v))
+}
+
+// GenerationLT applies the LT predicate on the "generation" field.
+func GenerationLT(v int64) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldGeneration, v))
+}
+
+// GenerationLTE applies the LTE predicate on the "generation" field.
+func GenerationLTE(v int64) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldGeneration, v))
+}
+
 // RecipientEQ applies the EQ predicate on the "recipient" field.
 func RecipientEQ(v string) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldRecipient, v))
@@ -319,134 +359,69 @@ func RecipientContainsFold(v string) predicate.Message {
 	return predicate.Message(sql.FieldContainsFold(FieldRecipient, v))
 }
 
-// SubjectEQ applies the EQ predicate on the "subject" field.
-func SubjectEQ(v string) predicate.Message {
-	return predicate.Message(sql.FieldEQ(FieldSubject, v))
+// LocaleEQ applies the EQ predicate on the "locale" field.
+func LocaleEQ(v string) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldLocale, v))
 }
 
-// SubjectNEQ applies the NEQ predicate on the "subject" field.
-func SubjectNEQ(v string) predicate.Message {
-	return predicate.Message(sql.FieldNEQ(FieldSubject, v))
+// LocaleNEQ applies the NEQ predicate on the "locale" field.
+func LocaleNEQ(v string) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldLocale, v))
 }
 
-// SubjectIn applies the In predicate on the "subject" field.
-func SubjectIn(vs ...string) predicate.Message {
-	return predicate.Message(sql.FieldIn(FieldSubject, vs...))
+// LocaleIn applies the In predicate on the "locale" field.
+func LocaleIn(vs ...string) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldLocale, vs...))
 }
 
-// SubjectNotIn applies the NotIn predicate on the "subject" field.
-func SubjectNotIn(vs ...string) predicate.Message {
-	return predicate.Message(sql.FieldNotIn(FieldSubject, vs...))
+// LocaleNotIn applies the NotIn predicate on the "locale" field.
+func LocaleNotIn(vs ...string) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldLocale, vs...))
 }
 
-// SubjectGT applies the GT predicate on the "subject" field.
-func SubjectGT(v string) predicate.Message {
-	return predicate.Message(sql.FieldGT(FieldSubject, v))
+// LocaleGT applies the GT predicate on the "locale" field.
+func LocaleGT(v string) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldLocale, v))
 }
 
-// SubjectGTE applies the GTE predicate on the "subject" field.
-func SubjectGTE(v string) predicate.Message {
-	return predicate.Message(sql.FieldGTE(FieldSubject, v))
+// LocaleGTE applies the GTE predicate on the "locale" field.
+func LocaleGTE(v string) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldLocale, v))
 }
 
-// SubjectLT applies the LT predicate on the "subject" field.
-func SubjectLT(v string) predicate.Message {
-	return predicate.Message(sql.FieldLT(FieldSubject, v))
+// LocaleLT applies the LT predicate on the "locale" field.
+func LocaleLT(v string) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldLocale, v))
 }
 
-// SubjectLTE applies the LTE predicate on the "subject" field.
-func SubjectLTE(v string) predicate.Message {
-	return predicate.Message(sql.FieldLTE(FieldSubject, v))
+// LocaleLTE applies the LTE predicate on the "locale" field.
+func LocaleLTE(v string) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldLocale, v))
 }
 
-// SubjectContains applies the Contains predicate on the "subject" field.
-func SubjectContains(v string) predicate.Message {
-	return predicate.Message(sql.FieldContains(FieldSubject, v))
+// LocaleContains applies the Contains predicate on the "locale" field.
+func LocaleContains(v string) predicate.Message {
+	return predicate.Message(sql.FieldContains(FieldLocale, v))
 }
 
-// SubjectHasPrefix applies the HasPrefix predicate on the "subject" field.
-func SubjectHasPrefix(v string) predicate.Message {
-	return predicate.Message(sql.FieldHasPrefix(FieldSubject, v))
+// LocaleHasPrefix applies the HasPrefix predicate on the "locale" field.
+func LocaleHasPrefix(v string) predicate.Message {
+	return predicate.Message(sql.FieldHasPrefix(FieldLocale, v))
 }
 
-// SubjectHasSuffix applies the HasSuffix predicate on the "subject" field.
-func SubjectHasSuffix(v string) predicate.Message {
-	return predicate.Message(sql.FieldHasSuffix(FieldSubject, v))
+// LocaleHasSuffix applies the HasSuffix predicate on the "locale" field.
+func LocaleHasSuffix(v string) predicate.Message {
+	return predicate.Message(sql.FieldHasSuffix(FieldLocale, v))
 }
 
-// SubjectEqualFold applies the EqualFold predicate on the "subject" field.
-func SubjectEqualFold(v string) predicate.Message {
-	return predicate.Message(sql.FieldEqualFold(FieldSubject, v))
+// LocaleEqualFold applies the EqualFold predicate on the "locale" field.
+func LocaleEqualFold(v string) predicate.Message {
+	return predicate.Message(sql.FieldEqualFold(FieldLocale, v))
 }
 
-// SubjectContainsFold applies the ContainsFold predicate on the "subject" field.
-func SubjectContainsFold(v string) predicate.Message {
-	return predicate.Message(sql.FieldContainsFold(FieldSubject, v))
-}
-
-// BodyEQ applies the EQ predicate on the "body" field.
-func BodyEQ(v string) predicate.Message {
-	return predicate.Message(sql.FieldEQ(FieldBody, v))
-}
-
-// BodyNEQ applies the NEQ predicate on the "body" field.
-func BodyNEQ(v string) predicate.Message {
-	return predicate.Message(sql.FieldNEQ(FieldBody, v))
-}
-
-// BodyIn applies the In predicate on the "body" field.
-func BodyIn(vs ...string) predicate.Message {
-	return predicate.Message(sql.FieldIn(FieldBody, vs...))
-}
-
-// BodyNotIn applies the NotIn predicate on the "body" field.
-func BodyNotIn(vs ...string) predicate.Message {
-	return predicate.Message(sql.FieldNotIn(FieldBody, vs...))
-}
-
-// BodyGT applies the GT predicate on the "body" field.
-func BodyGT(v string) predicate.Message {
-	return predicate.Message(sql.FieldGT(FieldBody, v))
-}
-
-// BodyGTE applies the GTE predicate on the "body" field.
-func BodyGTE(v string) predicate.Message {
-	return predicate.Message(sql.FieldGTE(FieldBody, v))
-}
-
-// BodyLT applies the LT predicate on the "body" field.
-func BodyLT(v string) predicate.Message {
-	return predicate.Message(sql.FieldLT(FieldBody, v))
-}
-
-// BodyLTE applies the LTE predicate on the "body" field.
-func BodyLTE(v string) predicate.Message {
-	return predicate.Message(sql.FieldLTE(FieldBody, v))
-}
-
-// BodyContains applies the Contains predicate on the "body" field.
-func BodyContains(v string) predicate.Message {
-	return predicate.Message(sql.FieldContains(FieldBody, v))
-}
-
-// BodyHasPrefix applies the HasPrefix predicate on the "body" field.
-func BodyHasPrefix(v string) predicate.Message {
-	return predicate.Message(sql.FieldHasPrefix(FieldBody, v))
-}
-
-// BodyHasSuffix applies the HasSuffix predicate on the "body" field.
-func BodyHasSuffix(v string) predicate.Message {
-	return predicate.Message(sql.FieldHasSuffix(FieldBody, v))
-}
-
-// BodyEqualFold applies the EqualFold predicate on the "body" field.
-func BodyEqualFold(v string) predicate.Message {
-	return predicate.Message(sql.FieldEqualFold(FieldBody, v))
-}
-
-// BodyContainsFold applies the ContainsFold predicate on the "body" field.
-func BodyContainsFold(v string) predicate.Message {
-	return predicate.Message(sql.FieldContainsFold(FieldBody, v))
+// LocaleContainsFold applies the ContainsFold predicate on the "locale" field.
+func LocaleContainsFold(v string) predicate.Message {
+	return predicate.Message(sql.FieldContainsFold(FieldLocale, v))
 }
 
 // StateEQ applies the EQ predicate on the "state" field.

@@ -17,6 +17,7 @@ var (
 		{Name: "username", Type: field.TypeString, Nullable: true},
 		{Name: "username_canonical", Type: field.TypeString, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(128)"}},
 		{Name: "display_name", Type: field.TypeString},
+		{Name: "locale", Type: field.TypeString},
 		{Name: "status", Type: field.TypeString},
 		{Name: "roles", Type: field.TypeJSON},
 		{Name: "email_verified_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"mysql": "datetime(6)"}},
@@ -43,6 +44,11 @@ var (
 				Unique:  true,
 				Columns: []*schema.Column{AccountsColumns[4]},
 			},
+			{
+				Name:    "accounts_unverified",
+				Unique:  false,
+				Columns: []*schema.Column{AccountsColumns[9], AccountsColumns[13], AccountsColumns[0]},
+			},
 		},
 	}
 	// AuditEventsColumns holds the columns for the "audit_events" table.
@@ -58,6 +64,11 @@ var (
 		{Name: "action", Type: field.TypeString},
 		{Name: "subject", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
 		{Name: "detail", Type: field.TypeJSON},
+		{Name: "chain_seq", Type: field.TypeInt64, Nullable: true},
+		{Name: "chain_key_id", Type: field.TypeString, Nullable: true},
+		{Name: "chain_salt", Type: field.TypeBytes, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(16)"}},
+		{Name: "chain_commitment", Type: field.TypeBytes, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(32)"}},
+		{Name: "chain_mac", Type: field.TypeBytes, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(32)"}},
 	}
 	// AuditEventsTable holds the schema information for the "audit_events" table.
 	AuditEventsTable = &schema.Table{
@@ -65,6 +76,16 @@ var (
 		Columns:    AuditEventsColumns,
 		PrimaryKey: []*schema.Column{AuditEventsColumns[0]},
 		Indexes: []*schema.Index{
+			{
+				Name:    "audit_events_chain",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[11], AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
+			{
+				Name:    "audit_events_actor",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEventsColumns[3], AuditEventsColumns[1], AuditEventsColumns[0]},
+			},
 			{
 				Name:    "audit_events_at",
 				Unique:  false,
@@ -81,6 +102,21 @@ var (
 				Columns: []*schema.Column{AuditEventsColumns[9], AuditEventsColumns[1], AuditEventsColumns[0]},
 			},
 		},
+	}
+	// AuditHeadsColumns holds the columns for the "audit_heads" table.
+	AuditHeadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varchar(16)"}},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "mac", Type: field.TypeBytes, SchemaType: map[string]string{"mysql": "varbinary(32)"}},
+		{Name: "key_id", Type: field.TypeString},
+		{Name: "at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+		{Name: "proof", Type: field.TypeBytes, SchemaType: map[string]string{"mysql": "varbinary(32)"}},
+	}
+	// AuditHeadsTable holds the schema information for the "audit_heads" table.
+	AuditHeadsTable = &schema.Table{
+		Name:       "audit_heads",
+		Columns:    AuditHeadsColumns,
+		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
 	}
 	// CredentialsColumns holds the columns for the "credentials" table.
 	CredentialsColumns = []*schema.Column{
@@ -108,6 +144,25 @@ var (
 				Name:    "credentials_settings",
 				Unique:  false,
 				Columns: []*schema.Column{CredentialsColumns[2]},
+			},
+		},
+	}
+	// ErasuresColumns holds the columns for the "erasures" table.
+	ErasuresColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
+		{Name: "at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+		{Name: "finished_at", Type: field.TypeTime, Nullable: true, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+	}
+	// ErasuresTable holds the schema information for the "erasures" table.
+	ErasuresTable = &schema.Table{
+		Name:       "erasures",
+		Columns:    ErasuresColumns,
+		PrimaryKey: []*schema.Column{ErasuresColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "erasures_pending",
+				Unique:  false,
+				Columns: []*schema.Column{ErasuresColumns[2], ErasuresColumns[1], ErasuresColumns[0]},
 			},
 		},
 	}
@@ -148,9 +203,10 @@ var (
 		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
 		{Name: "kind", Type: field.TypeString},
 		{Name: "account_id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
+		{Name: "generation", Type: field.TypeInt64},
 		{Name: "recipient", Type: field.TypeString},
-		{Name: "subject", Type: field.TypeString, Size: 2147483647},
-		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "locale", Type: field.TypeString},
+		{Name: "data", Type: field.TypeJSON},
 		{Name: "state", Type: field.TypeString},
 		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
 		{Name: "attempt", Type: field.TypeInt},
@@ -168,12 +224,60 @@ var (
 			{
 				Name:    "messages_due",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[6], MessagesColumns[10], MessagesColumns[0]},
+				Columns: []*schema.Column{MessagesColumns[7], MessagesColumns[11], MessagesColumns[0]},
 			},
 			{
 				Name:    "messages_settled",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[11]},
+				Columns: []*schema.Column{MessagesColumns[12]},
+			},
+			{
+				Name:    "messages_account",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[2], MessagesColumns[8], MessagesColumns[0]},
+			},
+		},
+	}
+	// OneTimeTokensColumns holds the columns for the "one_time_tokens" table.
+	OneTimeTokensColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(64)"}},
+		{Name: "purpose", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varchar(32)"}},
+		{Name: "slot", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(1020)"}},
+		{Name: "address", Type: field.TypeString},
+		{Name: "address_canonical", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(1020)"}},
+		{Name: "generation", Type: field.TypeInt64},
+		{Name: "created_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+		{Name: "expires_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+		{Name: "account_id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(36)"}},
+	}
+	// OneTimeTokensTable holds the schema information for the "one_time_tokens" table.
+	OneTimeTokensTable = &schema.Table{
+		Name:       "one_time_tokens",
+		Columns:    OneTimeTokensColumns,
+		PrimaryKey: []*schema.Column{OneTimeTokensColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "one_time_tokens_account_id_fkey",
+				Columns:    []*schema.Column{OneTimeTokensColumns[8]},
+				RefColumns: []*schema.Column{AccountsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "one_time_tokens_slot",
+				Unique:  true,
+				Columns: []*schema.Column{OneTimeTokensColumns[8], OneTimeTokensColumns[1], OneTimeTokensColumns[2]},
+			},
+			{
+				Name:    "one_time_tokens_holder",
+				Unique:  false,
+				Columns: []*schema.Column{OneTimeTokensColumns[2], OneTimeTokensColumns[1]},
+			},
+			{
+				Name:    "one_time_tokens_expires",
+				Unique:  false,
+				Columns: []*schema.Column{OneTimeTokensColumns[7]},
 			},
 		},
 	}
@@ -246,16 +350,39 @@ var (
 		Columns:    SigningKeysColumns,
 		PrimaryKey: []*schema.Column{SigningKeysColumns[0]},
 	}
+	// ThrottlesColumns holds the columns for the "throttles" table.
+	ThrottlesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "char(64)"}},
+		{Name: "failures", Type: field.TypeInt},
+		{Name: "last_failure_at", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(6)"}},
+	}
+	// ThrottlesTable holds the schema information for the "throttles" table.
+	ThrottlesTable = &schema.Table{
+		Name:       "throttles",
+		Columns:    ThrottlesColumns,
+		PrimaryKey: []*schema.Column{ThrottlesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "throttles_last_failure",
+				Unique:  false,
+				Columns: []*schema.Column{ThrottlesColumns[2]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AccountsTable,
 		AuditEventsTable,
+		AuditHeadsTable,
 		CredentialsTable,
+		ErasuresTable,
 		GuardsTable,
 		IdempotencyRecordsTable,
 		MessagesTable,
+		OneTimeTokensTable,
 		SessionsTable,
 		SigningKeysTable,
+		ThrottlesTable,
 	}
 )
 
@@ -266,9 +393,15 @@ func init() {
 	AuditEventsTable.Annotation = &entsql.Annotation{
 		Table: "audit_events",
 	}
+	AuditHeadsTable.Annotation = &entsql.Annotation{
+		Table: "audit_heads",
+	}
 	CredentialsTable.ForeignKeys[0].RefTable = AccountsTable
 	CredentialsTable.Annotation = &entsql.Annotation{
 		Table: "credentials",
+	}
+	ErasuresTable.Annotation = &entsql.Annotation{
+		Table: "erasures",
 	}
 	GuardsTable.Annotation = &entsql.Annotation{
 		Table: "guards",
@@ -279,11 +412,18 @@ func init() {
 	MessagesTable.Annotation = &entsql.Annotation{
 		Table: "messages",
 	}
+	OneTimeTokensTable.ForeignKeys[0].RefTable = AccountsTable
+	OneTimeTokensTable.Annotation = &entsql.Annotation{
+		Table: "one_time_tokens",
+	}
 	SessionsTable.ForeignKeys[0].RefTable = AccountsTable
 	SessionsTable.Annotation = &entsql.Annotation{
 		Table: "sessions",
 	}
 	SigningKeysTable.Annotation = &entsql.Annotation{
 		Table: "signing_keys",
+	}
+	ThrottlesTable.Annotation = &entsql.Annotation{
+		Table: "throttles",
 	}
 }

@@ -26,6 +26,7 @@ func (Account) Fields() []ent.Field {
 		field.String("username").Optional().Nillable(),
 		field.String("username_canonical").Optional().Nillable().SchemaType(exactColumn(128)),
 		field.String("display_name"),
+		field.String("locale"),
 		field.String("status"),
 		field.Strings("roles"),
 		field.Time("email_verified_at").Optional().Nillable().SchemaType(instantColumn()),
@@ -44,13 +45,17 @@ func (Account) Edges() []ent.Edge {
 		edge.To("sessions", Session.Type).
 			StorageKey(edge.Symbol("sessions_account_id_fkey")).
 			Annotations(entsql.OnDelete(entsql.Cascade)),
+		edge.To("one_time_tokens", OneTimeToken.Type).
+			StorageKey(edge.Symbol("one_time_tokens_account_id_fkey")).
+			Annotations(entsql.OnDelete(entsql.Cascade)),
 	}
 }
 
-// Indexes lists the indexes.
+// Indexes lists the indexes; the last serves the accounts that were never verified.
 func (Account) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("email_canonical").Unique().StorageKey("accounts_email_canonical"),
 		index.Fields("username_canonical").Unique().StorageKey("accounts_username_canonical"),
+		index.Fields("email_verified_at", "created_at", "id").StorageKey("accounts_unverified"),
 	}
 }

@@ -23,9 +23,10 @@ func (Message) Fields() []ent.Field {
 		field.String("id").Immutable().SchemaType(uuidColumn()),
 		field.String("kind").Immutable(),
 		field.String("account_id").Immutable().SchemaType(uuidColumn()),
+		field.Int64("generation").Immutable(),
 		field.String("recipient").Immutable(),
-		field.Text("subject").Immutable(),
-		field.Text("body").Immutable().Sensitive(),
+		field.String("locale").Immutable(),
+		field.JSON("data", map[string]string{}).Immutable(),
 		field.String("state"),
 		field.Time("created_at").Immutable().SchemaType(instantColumn()),
 		field.Int("attempt"),
@@ -36,10 +37,12 @@ func (Message) Fields() []ent.Field {
 	}
 }
 
-// Indexes lists the indexes: what is due, and what can be purged.
+// Indexes lists the indexes: what is due, what can be purged, and what
+// goes with an account.
 func (Message) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("state", "due_at", "id").StorageKey("messages_due"),
 		index.Fields("settled_at").StorageKey("messages_settled"),
+		index.Fields("account_id", "created_at", "id").StorageKey("messages_account"),
 	}
 }

@@ -81,8 +81,11 @@ func commitKeepsAll(s *subject) {
 			added = append(added, name)
 		}
 	}
-	equal(s, "what the writes left as it was", untouched, []string{"record 1", "account 2"})
-	equal(s, "what the writes added", added, []string{"account 0", "credential 0", "credential 2", "account 3", "record 3", "session 6"})
+	equal(s, "what the writes left as it was", untouched, []string{"record 1", "account 2", "account 5", "token 5"})
+	equal(s, "what the writes added", added, []string{
+		"account 0", "credential 0", "count 1", "credential 2", "account 3", "record 3", "token 4",
+		"messages to account 7", "erasure 8", "session 6",
+	})
 }
 
 func errorRollsBack(s *subject) {

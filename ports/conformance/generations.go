@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 
 	"authserve/core/domain"
 	"authserve/ports"
@@ -24,6 +25,11 @@ func generationCases() []Case {
 			"generations.rehash_against_password_change", true,
 			"After the late re-hash of the old password and a password change, in any order or at once, the credential is the new password's.",
 			rehashAgainstPasswordChange,
+		},
+		{
+			"generations.register_against_address_change", true,
+			"Whoever registers an address while its account gives it up, in any order or at once, meets a conflict of it or sees who can take it back.",
+			registerAgainstAddressChange,
 		},
 	}
 }
@@ -177,4 +183,54 @@ func rehashAgainstPasswordChange(s *subject) {
 		equal(s, "the hash", credential.Hash.Reveal(), "new")
 		equal(s, "its version", credential.Version, 2)
 	})
+}
+
+// registerAgainstAddressChange lets registrations meet a change of the address that they
+// want. Each looks for a holder after its own row, as the use case does: by then a
+// change that freed the address has put its token.
+func registerAgainstAddressChange(s *subject) {
+	for round := range generationRounds {
+		account := s.newcomer(round)
+		old := account.Email
+		changing := func() error {
+			return s.try(func(ctx context.Context, tx ports.Tx) error {
+				moved := account
+				moved.Email = fake.Account(10_000 + round).Email
+				moved.Version.AuthGeneration++
+				if err := tx.Accounts().Update(ctx, moved, account.Version); err != nil {
+					return err
+				}
+				return tx.OneTimeTokens().Put(ctx, fake.OneTimeToken(round, account, func(t *domain.OneTimeToken) {
+					t.Purpose, t.Address = domain.TokenUndoEmail, old
+				}))
+			})
+		}
+		registering := func(i int) error {
+			return s.try(func(ctx context.Context, tx ports.Tx) error {
+				newcomer := fake.Account(20_000+round*contenders+i, func(a *domain.Account) { a.Email = old })
+				if err := tx.Accounts().Create(ctx, newcomer); err != nil {
+					return err
+				}
+				if _, err := tx.OneTimeTokens().Holder(ctx, old.Canonical, fake.Epoch()); err != nil {
+					return err
+				}
+				return errNothing // somebody can take it back
+			})
+		}
+		errs := contend(contenders+1, func(i int) error {
+			if i == contenders {
+				return changing()
+			}
+			return registering(i)
+		})
+		if err := errs[contenders]; err != nil {
+			s.Errorf("round %d: the change of the address got error %v, want none", round, err)
+		}
+		for _, err := range errs[:contenders] {
+			if !isConflict("email")(err) && !errors.Is(err, errNothing) {
+				s.Errorf("round %d: a registration got %v, want a conflict of email, or that somebody can take the address back", round, err)
+			}
+		}
+		s.fails("the address that was given up", found(s, finders(fake.Account(round))["ByEmail"]), ports.ErrNotFound)
+	}
 }

@@ -45,6 +45,10 @@ func roundTrip(s *subject, n int, at, want time.Time) {
 	s.Helper()
 	account, key, event, record := fake.Account(n), fake.SigningKey(n), fake.AuditEvent(n), fake.IdempotencyRecord(n)
 	credential, session, message := fake.Credential(account), fake.Session(n, account), fake.Message(n)
+	token, throttle := fake.OneTimeToken(n, account), domain.Throttle{Key: throttleKey(n), Failures: 1}
+	gone := fake.Account(n + 50)
+	erasure := domain.Erasure{AccountID: gone.ID}
+	ends := chainedEnds{head: fake.AuditHead(1), anchor: fake.AuditHead(1)}
 	set := func(to time.Time) {
 		for _, field := range []*time.Time{
 			&account.EmailVerifiedAt, &account.CreatedAt, &account.UpdatedAt, &account.LastLoginAt,
@@ -54,6 +58,10 @@ func roundTrip(s *subject, n int, at, want time.Time) {
 			&message.CreatedAt, &message.DueAt,
 			&event.At,
 			&record.CreatedAt, &record.ExpiresAt,
+			&token.CreatedAt, &token.ExpiresAt,
+			&throttle.LastFailure,
+			&erasure.At, &erasure.FinishedAt,
+			&ends.head.At, &ends.anchor.At,
 		} {
 			*field = to
 		}
@@ -67,9 +75,17 @@ func roundTrip(s *subject, n int, at, want time.Time) {
 			tx.Keys().Create(ctx, key),
 			tx.Outbox().Enqueue(ctx, message),
 			tx.Audit().Append(ctx, event),
-			tx.Idempotency().Create(ctx, record))
+			tx.Idempotency().Create(ctx, record),
+			tx.OneTimeTokens().Put(ctx, token))
 	})
 	claimed := s.claimUntil(at, at)
+	failed := s.failed(n, at)
+	s.erased(at, gone)
+	s.fails("Finish", s.finish(gone.ID, at), nil)
+	kept := s.events(domain.AuditFilter{}, domain.PageRequest{Limit: 1}).Items
+	s.fails("Link", s.link([]domain.AuditLink{fake.AuditLink(event, 1)}, ends.head, 0), nil)
+	_, pruneErr := s.prune(ends.anchor, 0)
+	s.fails("Prune", pruneErr, nil)
 	set(want)
 	message.Attempt = 1
 	equal(s, "the account", s.account(account.ID), account)
@@ -77,8 +93,13 @@ func roundTrip(s *subject, n int, at, want time.Time) {
 	equal(s, "the session", s.session(session.ID), session)
 	equal(s, "the keys", s.keys(), []domain.SigningKey{key})
 	equal(s, "the claimed messages", claimed, []domain.Message{message})
-	equal(s, "the events", s.events(domain.AuditFilter{}, domain.PageRequest{Limit: 1}).Items, []domain.AuditEvent{event})
+	equal(s, "the events", kept, []domain.AuditEvent{event})
+	equal(s, "the ends of the chain", s.chainEnds(), ends)
 	equal(s, "the record", s.record(record.Key), record)
+	equal(s, "the tokens", s.tokens(account.ID), []domain.OneTimeToken{token})
+	equal(s, "the count that Fail returns", failed, throttle)
+	equal(s, "the count", s.throttle(n), throttle)
+	equal(s, "the erasure", s.erasure(gone.ID), erasure)
 }
 
 // claimUntil claims what is due at now, with a lease that ends at end.
@@ -134,6 +155,7 @@ func instantsReturnInUTC(s *subject) {
 		"ExpiresAt after Advance":      s.session(advanced.ID).ExpiresAt,
 		"RotatedAt after Advance":      s.session(advanced.ID).Refresh.RotatedAt,
 		"StateSince after SetState":    s.keys()[0].StateSince,
+		"LastFailure after Fail":       s.failed(1, west).LastFailure,
 	} {
 		equal(s, what, got, at)
 	}
@@ -157,6 +179,9 @@ func instantsZeroStaysZero(s *subject) {
 	for _, m := range s.claim(fake.Epoch(), 1) {
 		equal(s, "SettledAt of a pending message", m.SettledAt, time.Time{})
 	}
+	s.erased(fake.Epoch(), fake.Account(2))
+	equal(s, "FinishedAt of a pending erasure", s.erasure(fake.Account(2).ID).FinishedAt, time.Time{})
+	equal(s, "LastFailure without a failure", s.throttle(1).LastFailure, time.Time{})
 	verified := fake.Account(1, func(a *domain.Account) { a.EmailVerifiedAt = fake.Epoch() })
 	for _, next := range []domain.Account{verified, account} {
 		if err := s.updateAccount(next, account.Version); err != nil {
@@ -186,6 +211,9 @@ func instantsCompareAcrossZones(s *subject) {
 		if err := s.createRecord(record); err != nil {
 			s.Fatalf("Create of a record: got error %v, want none", err)
 		}
+		s.failed(n, at)
+		s.givenTokens(fake.OneTimeToken(n, account, toUndo(fake.Account(n).Email), tokenExpiresAt(at)))
+		s.given(fake.Account(20+n, func(a *domain.Account) { a.CreatedAt, a.EmailVerifiedAt = at, time.Time{} }))
 	}
 	active := func(now time.Time) int {
 		return len(read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
@@ -199,7 +227,34 @@ func instantsCompareAcrossZones(s *subject) {
 		equal(s, "the number of messages before they are due", len(s.claimUntil(now.Add(-moment), now)), 0)
 		equal(s, "the number of messages when they are due", len(s.claimUntil(now, now)), 3)
 		equal(s, "the number of sessions purged at their expiry", s.purgeSessions(now, 10), 0)
+		_, held := s.holder(fake.Account(2).Email.Canonical, now.Add(-moment))
+		s.fails("Holder before the expiry", held, nil)
+		_, held = s.holder(fake.Account(2).Email.Canonical, now)
+		s.fails("Holder at the expiry", held, ports.ErrNotFound)
+		for before, want := range map[time.Time]int{now: 0, now.Add(moment): 3} {
+			equal(s, "the number of unverified accounts", unverifiedBefore(s, before), want)
+		}
+		equal(s, "the number of tokens and counts purged at their instant", purgeOnce(s, now), 0)
 		equal(s, "the events after a position", len(s.events(domain.AuditFilter{}, domain.PageRequest{Limit: 10, After: &after}).Items), 3)
 	}
-	equal(s, "the number of purged sessions", s.purgeSessions(zones(fake.Epoch().Add(moment))[0], 10), 3)
+	late := zones(fake.Epoch().Add(moment))[0]
+	equal(s, "the number of purged sessions", s.purgeSessions(late, 10), 3)
+	equal(s, "the number of purged tokens and counts", purgeOnce(s, late), 6)
+}
+
+func unverifiedBefore(s *subject, before time.Time) int {
+	s.Helper()
+	return len(read(s, func(ctx context.Context, tx ports.Tx) ([]domain.Account, error) {
+		return tx.Erasures().Unverified(ctx, before, 10)
+	}))
+}
+
+// purgeOnce is how many tokens and counts are purged.
+func purgeOnce(s *subject, before time.Time) int {
+	s.Helper()
+	return write(s, func(ctx context.Context, tx ports.Tx) (int, error) {
+		tokens, tokensErr := tx.OneTimeTokens().Purge(ctx, before, 10)
+		counts, countsErr := tx.Throttles().Purge(ctx, before, 10)
+		return tokens + counts, errors.Join(tokensErr, countsErr)
+	})
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"authserve/core/domain"
 	"authserve/ports"
@@ -80,6 +81,72 @@ func nothingIsShared(s *subject) {
 	wantReplaced := replaced.Clone()
 	replaced.Roles[0] = "spoiled"
 	equal(s, "after a change of what Update was given", s.account(account.ID), wantReplaced)
+	tokensAreNotShared(s, account)
+	messagesAreNotShared(s, account)
+	chainIsNotShared(s)
+}
+
+func chainIsNotShared(s *subject) {
+	event := fake.AuditEvent(1) // is there
+	link, head := fake.AuditLink(event, 1), fake.AuditHead(1)
+	if err := s.link([]domain.AuditLink{link}, head, 0); err != nil {
+		s.Fatalf("Link: got error %v, want none", err)
+	}
+	spoilChain := func(l domain.AuditLink, h domain.AuditHead) {
+		for _, octets := range [][]byte{l.Salt, l.Commitment, l.MAC, h.MAC, h.Proof} {
+			octets[0]++
+		}
+	}
+	spoilChain(link, head)
+	chained := s.chained(0, 1)[0]
+	spoilChain(chained.Link, s.chainEnds().head)
+	chained.Event.Detail["added"] = "spoiled"
+	equal(s, "the link after changes", s.chained(0, 1)[0].Link, fake.AuditLink(event, 1))
+	equal(s, "the event after changes", s.chained(0, 1)[0].Event, event)
+	equal(s, "the head after changes", s.chainEnds().head, fake.AuditHead(1))
+	s.appendEvents(fake.AuditEvent(2))
+	read(s, func(ctx context.Context, tx ports.Tx) ([]domain.AuditEvent, error) {
+		return tx.AuditChain().Unchained(ctx, 1)
+	})[0].Detail["added"] = "spoiled"
+	equal(s, "the unchained event after changes", s.events(domain.AuditFilter{Subject: fake.Account(2).ID}, domain.PageRequest{Limit: 1}).Items[0], fake.AuditEvent(2))
+}
+
+func tokensAreNotShared(s *subject, account domain.Account) {
+	want := func() []domain.OneTimeToken { return []domain.OneTimeToken{fake.OneTimeToken(1, account)} }
+	given, key := want(), throttleKey(1)
+	s.givenTokens(given...)
+	given[0].Hash[0]++
+	equal(s, "the tokens after a change of what was given", s.tokens(account.ID), want())
+	s.tokens(account.ID)[0].Hash[0]++
+	read(s, func(ctx context.Context, tx ports.Tx) (domain.OneTimeToken, error) {
+		return tx.OneTimeTokens().ByHash(ctx, want()[0].Hash)
+	}).Hash[0]++
+	equal(s, "the tokens after a change of what was returned", s.tokens(account.ID), want())
+	failed := write(s, func(ctx context.Context, tx ports.Tx) (domain.Throttle, error) {
+		return tx.Throttles().Fail(ctx, key, fake.Epoch())
+	})
+	key[0]++
+	failed.Key[1]++
+	s.throttle(1).Key[0]++
+	equal(s, "the count after a change of keys", s.throttle(1), domain.Throttle{Key: throttleKey(1), Failures: 1, LastFailure: fake.Epoch()})
+}
+
+func messagesAreNotShared(s *subject, account domain.Account) {
+	want := func() domain.Message { return fake.Message(1, toAccount(account)) }
+	spoilData := func(m domain.Message) { m.Data[domain.DataBegan] = "spoiled" }
+	given := want()
+	s.enqueue(given)
+	spoilData(given)
+	equal(s, "the messages after a change of what was given", s.messagesOf(account.ID), []domain.Message{want()})
+	spoilData(s.messagesOf(account.ID)[0])
+	spoilData(s.claim(fake.Epoch(), 1)[0])
+	equal(s, "the data after a change of what was returned", s.messagesOf(account.ID)[0].Data, want().Data)
+	personal := s.sessionsOf(account.ID)[0]
+	personal.AuthMethods[0], personal.Refresh.Nonce[0] = "spoiled", personal.Refresh.Nonce[0]+1
+	equal(s, "the session after a change of what was returned", s.session(personal.ID).AuthMethods, []string{"pwd", "otp"})
+	if slices.Equal(s.session(personal.ID).Refresh.Nonce, personal.Refresh.Nonce) {
+		s.Errorf("the session's nonce changed with what was returned")
+	}
 }
 
 func sharedFixtures() (domain.Account, domain.Session, domain.SigningKey, domain.AuditEvent, domain.IdempotencyRecord) {

@@ -116,7 +116,7 @@ func outboxEnqueueThenClaim(s *subject) {
 	want := fake.Message(1, func(m *domain.Message) {
 		m.CreatedAt, m.Failures, m.LastError = fake.Epoch().Add(-time.Hour), 3, "busy"
 	})
-	bare := fake.Message(2, func(m *domain.Message) { m.AccountID, m.Subject, m.Text = "", "", "" })
+	bare := fake.Message(2, func(m *domain.Message) { m.AccountID, m.Generation, m.Locale, m.Data = "", 0, "", nil })
 	bare.DueAt = fake.Epoch().Add(time.Second)
 	s.enqueue(want, bare)
 	now := fake.Epoch().Add(time.Hour)

@@ -77,6 +77,34 @@ func lists() []list {
 				return domain.Page[domain.ID]{Items: ids(page.Items, eventID), Next: page.Next}
 			},
 		},
+		{
+			name: "PersonalData.Sessions",
+			add: func(s *subject, n int, at time.Time) domain.ID {
+				session := fake.Session(1000+n, fake.Account(2), endedAt(fake.Epoch()), func(s *domain.Session) { s.CreatedAt = at })
+				s.givenSessions(session)
+				return session.ID
+			},
+			page: func(s *subject, request domain.PageRequest) domain.Page[domain.ID] {
+				page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Session], error) {
+					return tx.PersonalData().Sessions(ctx, fake.Account(2).ID, request)
+				})
+				return domain.Page[domain.ID]{Items: ids(page.Items, sessionID), Next: page.Next}
+			},
+		},
+		{
+			name: "PersonalData.Messages",
+			add: func(s *subject, n int, at time.Time) domain.ID {
+				message := fake.Message(n, toAccount(fake.Account(1)), func(m *domain.Message) { m.CreatedAt = at })
+				s.enqueue(message)
+				return message.ID
+			},
+			page: func(s *subject, request domain.PageRequest) domain.Page[domain.ID] {
+				page := read(s, func(ctx context.Context, tx ports.Tx) (domain.Page[domain.Message], error) {
+					return tx.PersonalData().Messages(ctx, fake.Account(1).ID, request)
+				})
+				return domain.Page[domain.ID]{Items: ids(page.Items, messageID), Next: page.Next}
+			},
+		},
 	}
 }
 
@@ -120,7 +148,7 @@ func (l list) filled(s *subject, n int) []domain.ID {
 }
 
 func pagingLimitAndEnd(s *subject) {
-	s.given(fake.Account(1))
+	s.given(fake.Account(1), fake.Account(2))
 	for _, l := range lists() {
 		equal(s, l.name+" of nothing", l.walk(s, 2), []domain.ID{})
 		want := l.filled(s, 6)
@@ -140,7 +168,7 @@ func pagingLimitAndEnd(s *subject) {
 }
 
 func pagingTiesByID(s *subject) {
-	s.given(fake.Account(1))
+	s.given(fake.Account(1), fake.Account(2))
 	for _, l := range lists() {
 		var want []domain.ID
 		for _, n := range []int{3, 1, 5, 2, 4} {
@@ -155,7 +183,7 @@ func pagingTiesByID(s *subject) {
 }
 
 func pagingStableUnderInserts(s *subject) {
-	s.given(fake.Account(1))
+	s.given(fake.Account(1), fake.Account(2))
 	for _, l := range lists() {
 		want := l.filled(s, 6)
 		first := l.page(s, domain.PageRequest{Limit: 2})
@@ -168,7 +196,7 @@ func pagingStableUnderInserts(s *subject) {
 }
 
 func pagingStableUnderRemovals(s *subject) {
-	s.given(fake.Account(1))
+	s.given(fake.Account(1), fake.Account(2))
 	for _, l := range lists() {
 		if l.remove == nil {
 			continue
@@ -184,7 +212,7 @@ func pagingStableUnderRemovals(s *subject) {
 }
 
 func pagingAfterAnyPosition(s *subject) {
-	s.given(fake.Account(1))
+	s.given(fake.Account(1), fake.Account(2))
 	for _, l := range lists() {
 		rows := l.filled(s, 4)
 		for want, at := range map[int]time.Time{

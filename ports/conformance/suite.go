@@ -47,9 +47,10 @@ func Cases() []Case {
 	return slices.Concat(
 		atomicityCases(), isolationCases(), contextCases(), memoryCases(),
 		accountCases(), searchCases(), credentialCases(), sessionCases(), sessionEndCases(), keyCases(), guardCases(),
-		outboxCases(), auditCases(), idempotencyCases(), importCases(),
+		outboxCases(), auditCases(), auditChainCases(), idempotencyCases(), importCases(),
+		oneTimeCases(), throttleCases(), erasureCases(), personalDataCases(),
 		pagingCases(), instantCases(), textCases(),
-		raceCases(), generationCases(),
+		raceCases(), onceRaceCases(), generationCases(),
 	)
 }
 

@@ -20,7 +20,7 @@ import (
 // to find it.
 func TestCasesFindPlantedFaults(t *testing.T) {
 	t.Parallel()
-	for _, row := range slices.Concat(faults(), importFaults(), searchFaults()) {
+	for _, row := range slices.Concat(faults(), chainFaults(), importFaults(), searchFaults(), onceFaults()) {
 		t.Run(row.fault, func(t *testing.T) {
 			t.Parallel()
 			for _, name := range row.cases {

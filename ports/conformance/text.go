@@ -44,17 +44,23 @@ func textReturnsAsGiven(s *subject) {
 		"Zoë Müller", "山田太郎", "👩‍👩‍👧‍👦 𝒵", "e\u0301 is not \u00e9", "عربي", "  spaces at both ends  ",
 		`it's "quoted" \ ; -- 100%_`, "line\nbreak\ttab", "\u00a0", "\uFEFFmark", "",
 	} {
-		account := fake.Account(n, func(a *domain.Account) { a.DisplayName = text })
+		account := fake.Account(n, func(a *domain.Account) { a.DisplayName, a.Locale = text, text })
+		token := fake.OneTimeToken(n, account, toUndo(domain.Email{Address: text, Canonical: text}))
 		session := fake.Session(n, account, func(s *domain.Session) { s.UserAgent, s.ClientID, s.AuthMethods = text, text, []string{text} })
 		event := fake.AuditEvent(n, func(e *domain.AuditEvent) {
 			e.Actor.UserAgent, e.Actor.CorrelationID, e.Detail = text, text, map[string]string{text: text}
 		})
-		message := fake.Message(n, func(m *domain.Message) { m.To, m.Subject, m.Text = text, text, text })
+		message := fake.Message(n, func(m *domain.Message) { m.To, m.Locale, m.Data = text, text, map[string]string{text: text} })
 		s.given(account)
 		s.givenSessions(session)
 		s.appendEvents(event)
 		s.enqueue(message)
+		s.givenTokens(token)
 		message.Attempt, message.DueAt = 1, fake.Epoch()
+		equal(s, "the tokens", s.tokens(account.ID), []domain.OneTimeToken{token})
+		holder, err := s.holder(text, fake.Epoch())
+		s.fails("Holder", err, nil)
+		equal(s, "the holder", holder, account.ID)
 		equal(s, "the account", s.account(account.ID), account)
 		equal(s, "the session", s.session(session.ID), session)
 		events := s.events(domain.AuditFilter{Subject: event.Subject}, domain.PageRequest{Limit: 1}).Items
@@ -92,6 +98,11 @@ func textTrailingSpacesCount(s *subject) {
 	for _, name := range []string{"ByEmail", "ByUsername"} {
 		s.fails(name+" with a space at the end", found(s, finders(spaced)[name]), ports.ErrNotFound)
 	}
+	s.givenTokens(fake.OneTimeToken(1, account, toUndo(account.Email)), fake.OneTimeToken(2, account, toUndo(spaced.Email)))
+	equal(s, "the number of tokens in two slots", len(s.tokens(account.ID)), 2)
+	s.fails("Spend of the one", s.spend(fake.OneTimeToken(2, account).Hash), nil)
+	_, err := s.holder(spaced.Email.Canonical, fake.Epoch())
+	s.fails("Holder with a space at the end", err, ports.ErrNotFound)
 	if err := s.advanceGuard("guard", 0); err != nil {
 		s.Fatalf("Advance: got error %v, want none", err)
 	}
@@ -108,11 +119,16 @@ func textLongValues(s *subject) {
 	agent := strings.Repeat("Agent/1.0 ", 1<<13/10)
 	session := fake.Session(1, account, func(s *domain.Session) { s.UserAgent = agent })
 	event := fake.AuditEvent(1, func(e *domain.AuditEvent) { e.Actor.UserAgent = agent })
-	message := fake.Message(1, func(m *domain.Message) { m.To, m.Text = address, strings.Repeat("0123456789", 10<<10) })
+	message := fake.Message(1, func(m *domain.Message) {
+		m.To, m.Data = address, map[string]string{domain.DataDevice: strings.Repeat("0123456789", 1<<10)}
+	})
+	token := fake.OneTimeToken(1, account, toUndo(account.Email))
 	s.given(account)
 	s.givenSessions(session)
 	s.appendEvents(event)
 	s.enqueue(message)
+	s.givenTokens(token)
+	equal(s, "the tokens", s.tokens(account.ID), []domain.OneTimeToken{token})
 	message.Attempt, message.DueAt = 1, fake.Epoch()
 	equal(s, "the account", s.account(account.ID), account)
 	equal(s, "the session", s.session(session.ID), session)
@@ -122,10 +138,13 @@ func textLongValues(s *subject) {
 
 func textSimilarValues(s *subject) {
 	for n, local := range []string{"muller", "müller", "mu\u0308ller", "mullеr" /* a Cyrillic letter */, "straße", "strasse"} {
-		s.given(fake.Account(n, func(a *domain.Account) {
-			a.Email = domain.Email{Address: local + "@example.org", Canonical: local + "@example.org"}
-		}))
+		email := domain.Email{Address: local + "@example.org", Canonical: local + "@example.org"}
+		s.given(fake.Account(n, func(a *domain.Account) { a.Email = email }))
+		s.givenTokens(fake.OneTimeToken(n, fake.Account(n), toUndo(email)))
 	}
+	holder, err := s.holder("müller@example.org", fake.Epoch())
+	s.fails("Holder", err, nil)
+	equal(s, "the holder", holder, fake.Account(1).ID)
 	got := read(s, func(ctx context.Context, tx ports.Tx) (domain.Account, error) {
 		return tx.Accounts().ByEmail(ctx, "müller@example.org")
 	})

@@ -29,6 +29,7 @@ const (
 func populate(s *subject) {
 	s.Helper()
 	s.given(fake.Account(1), fake.Account(2))
+	s.given(fake.Account(5, func(a *domain.Account) { a.EmailVerifiedAt = time.Time{} }), fake.Account(8))
 	s.givenSessions(
 		fake.Session(1, fake.Account(1)), fake.Session(2, fake.Account(1)),
 		fake.Session(3, fake.Account(2)), fake.Session(4, fake.Account(2)),
@@ -47,6 +48,7 @@ func populate(s *subject) {
 				r.CreatedAt, r.ExpiresAt = fake.Epoch().Add(-3*day), fake.Epoch().Add(-2*day)
 			})))
 	})
+	populateOnce(s)
 	// Message 6 is settled, 1 to 4 are claimed, 5 is due.
 	due := func(at time.Time) func(*domain.Message) { return func(m *domain.Message) { m.DueAt = at } }
 	s.update(func(ctx context.Context, tx ports.Tx) error {
@@ -69,7 +71,7 @@ func populate(s *subject) {
 // writes lists every method that writes, in calls that change a populated store.
 func writes() []operation {
 	account, other, cut := fake.Account(1), fake.Account(2), fake.Epoch().Add(-day)
-	return []operation{
+	operations := []operation{
 		{"Accounts.Create", func(ctx context.Context, tx ports.Tx) error { return tx.Accounts().Create(ctx, fake.Account(3)) }},
 		{"Accounts.Update", func(ctx context.Context, tx ports.Tx) error {
 			changed := fake.Account(1, func(a *domain.Account) { a.DisplayName, a.Version.Profile = "Changed", 2 })
@@ -143,12 +145,13 @@ func writes() []operation {
 			return tx.Imports().Create(ctx, importedFrom(0, 1))
 		}},
 	}
+	return slices.Concat(operations, onceWrites())
 }
 
 // reads lists every method that reads, in calls that find something.
 func reads() []operation {
 	account, page := fake.Account(1), domain.PageRequest{Limit: 10}
-	return []operation{
+	operations := []operation{
 		{"Accounts.ByID", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Accounts().ByID(ctx, account.ID)
 			return err
@@ -198,6 +201,7 @@ func reads() []operation {
 			return didSomething(len(taken.Emails) > 0, err)
 		}},
 	}
+	return slices.Concat(operations, onceReads())
 }
 
 // dump tells all that can be seen of the rows that populate and writes touch, one
@@ -216,13 +220,14 @@ func dump(s *subject) []string {
 				faults = append(faults, fmt.Errorf("%s: %w", name, err))
 			}
 		}
-		for n := range 4 {
+		for n := range 9 {
 			account, err := tx.Accounts().ByID(ctx, fake.Account(n).ID)
 			note(fmt.Sprintf("account %d", n), account, err)
 			credential, err := tx.Credentials().ByAccount(ctx, fake.Account(n).ID)
 			note(fmt.Sprintf("credential %d", n), fmt.Sprintf("%+v of hash %q", credential, credential.Hash.Reveal()), err)
 			record, err := tx.Idempotency().ByKey(ctx, fake.IdempotencyRecord(n).Key)
 			note(fmt.Sprintf("record %d", n), record, err)
+			dumpOnce(ctx, tx, n, note)
 		}
 		for n := range 7 {
 			session, err := tx.Sessions().ByID(ctx, fake.Session(n, fake.Account(1)).ID)
@@ -234,6 +239,7 @@ func dump(s *subject) []string {
 		note("guard", count, err)
 		events, err := tx.Audit().List(ctx, domain.AuditFilter{}, domain.PageRequest{Limit: 10})
 		note("events", events.Items, err)
+		dumpChain(ctx, tx, note)
 		for _, now := range []time.Time{fake.Epoch(), fake.Epoch().Add(9 * day)} {
 			claimed, err := tx.Outbox().Claim(ctx, now, now.Add(20*day), 10)
 			slices.SortFunc(claimed, func(a, b domain.Message) int { return cmp.Compare(a.ID, b.ID) })

@@ -20,6 +20,7 @@ func Account(n int, options ...func(*domain.Account)) domain.Account {
 		Email:           domain.Email{Address: typed + "@Example.org", Canonical: name + "@example.org"},
 		Username:        domain.Username{Name: typed, Canonical: name},
 		DisplayName:     fmt.Sprintf("User Number %d", n),
+		Locale:          "de",
 		Status:          domain.AccountActive,
 		Roles:           []domain.Role{domain.RoleUser},
 		EmailVerifiedAt: Epoch(),
@@ -78,15 +79,43 @@ func SigningKey(n int, options ...func(*domain.SigningKey)) domain.SigningKey {
 func Message(n int, options ...func(*domain.Message)) domain.Message {
 	a := Account(n)
 	return with(domain.Message{
-		ID:        id(kindMessage, int64(n)),
-		Kind:      domain.MessageSessionTheft,
-		AccountID: a.ID,
-		To:        a.Email.Address,
+		ID:         id(kindMessage, int64(n)),
+		Kind:       domain.MessageSessionTheft,
+		AccountID:  a.ID,
+		Generation: a.Version.AuthGeneration,
+		To:         a.Email.Address,
+		Locale:     "en",
+		Data:       map[string]string{domain.DataBegan: Epoch().Format(time.RFC3339)},
+		State:      domain.MessagePending,
+		CreatedAt:  Epoch(),
+		DueAt:      Epoch(),
+	}, options)
+}
+
+// Letter is message n in words.
+func Letter(n int, options ...func(*domain.Letter)) domain.Letter {
+	m := Message(n)
+	return with(domain.Letter{
+		ID:        m.ID,
+		Kind:      m.Kind,
+		To:        m.To,
 		Subject:   "We ended one of your sessions",
 		Text:      "Somebody presented an old token.\n\nIf that was you, log in again.\n",
-		State:     domain.MessagePending,
-		CreatedAt: Epoch(),
-		DueAt:     Epoch(),
+		HTML:      "<p>Somebody presented an old token.</p>\n",
+		CreatedAt: m.CreatedAt,
+	}, options)
+}
+
+// OneTimeToken is one of a's to reset the password, asked for at Epoch.
+func OneTimeToken(n int, a domain.Account, options ...func(*domain.OneTimeToken)) domain.OneTimeToken {
+	return with(domain.OneTimeToken{
+		Hash:       octets(n, 32),
+		AccountID:  a.ID,
+		Purpose:    domain.TokenResetPassword,
+		Address:    a.Email,
+		Generation: a.Version.AuthGeneration,
+		CreatedAt:  Epoch(),
+		ExpiresAt:  Epoch().Add(domain.TokenResetPassword.TTL()),
 	}, options)
 }
 

@@ -14,13 +14,13 @@ import (
 type Mailer struct {
 	mu   sync.Mutex
 	err  error
-	sent []domain.Message
+	sent []domain.Letter
 }
 
 var _ ports.Mailer = (*Mailer)(nil)
 
 // Send implements ports.Mailer.
-func (m *Mailer) Send(ctx context.Context, message domain.Message) error {
+func (m *Mailer) Send(ctx context.Context, l domain.Letter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (m *Mailer) Send(ctx context.Context, message domain.Message) error {
 	if m.err != nil {
 		return m.err
 	}
-	m.sent = append(m.sent, message)
+	m.sent = append(m.sent, l)
 	return nil
 }
 
@@ -40,8 +40,8 @@ func (m *Mailer) Fail(err error) {
 	m.err = err
 }
 
-// Sent returns the accepted messages in order.
-func (m *Mailer) Sent() []domain.Message {
+// Sent returns the accepted letters in order.
+func (m *Mailer) Sent() []domain.Letter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.sent)

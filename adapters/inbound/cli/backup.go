@@ -2,29 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"authserve/core/domain"
 	"authserve/ports"
 )
-
-// RestoreOptions say how a snapshot is restored.
-type RestoreOptions struct {
-	Replace      bool // keep the database that is there under another name; otherwise refuse
-	KeepSessions bool // otherwise everybody has to log in again
-}
-
-// Restored is what a restore did.
-type Restored struct {
-	Snapshot      ports.Snapshot
-	Database      string // the file that was restored
-	Kept          string // the database that was there; empty: none
-	SessionsEnded int
-	Migrated      []ports.Migration // that the snapshot lacked
-}
 
 func backupCommand(a Actions, given *Config) *cobra.Command {
 	backup := group(&cobra.Command{
@@ -55,36 +42,34 @@ The exit code is 1 when the snapshot cannot be used.`, "Verified", a.VerifyBacku
 }
 
 func snapshotCommand(name, short, long, done string, run func(context.Context, Config, string) (ports.Snapshot, error), given *Config) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return resultCommand(&cobra.Command{
 		Use:     name + " PATH",
 		Short:   short,
 		Long:    long,
 		Example: "  authserve backup " + name + " /backup/authserve-2026-11-23.db",
 		Args:    cobra.ExactArgs(1),
-		RunE: action(func(c *cobra.Command, args []string) error {
-			path, err := absolute(args[0])
-			if err != nil {
-				return err
-			}
-			snapshot, err := run(c.Context(), *given, path)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), newSnapshotJSON(path, snapshot))
-			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s %s: %s.\n", done, path, contents(snapshot))
-			return err
-		}),
-	}
-	addJSON(c, &asJSON)
-	return c
+	}, func(c *cobra.Command, args []string) (at snapshotAt, err error) {
+		if at.path, err = absolute(args[0]); err != nil {
+			return at, err
+		}
+		at.Snapshot, err = run(c.Context(), *given, at.path)
+		return at, err
+	}, func(at snapshotAt) any {
+		return newSnapshotJSON(at.path, at.Snapshot)
+	}, func(w io.Writer, at snapshotAt) error {
+		_, err := fmt.Fprintf(w, "%s %s: %s.\n", done, at.path, contents(at.Snapshot))
+		return err
+	})
+}
+
+// snapshotAt is a snapshot and its file.
+type snapshotAt struct {
+	ports.Snapshot
+	path string
 }
 
 func restoreCommand(a Actions, given *Config) *cobra.Command {
-	var options RestoreOptions
-	var asJSON bool
+	var options ports.RestoreOptions
 	c := &cobra.Command{
 		Use:   "restore PATH",
 		Short: "Make a snapshot the database",
@@ -93,7 +78,8 @@ is in use is refused, and so is a snapshot with a fault. All work is done on a c
 which then takes the name of the database in one step; PATH stays as it is.
 
 Where there is a database, --replace keeps it beside the new one, with the time in
-its name. Without it the restore is refused.
+its name. Without it the restore is refused. With it, but where there is none, standard
+error has a warning: it may be the wrong data directory.
 
 All sessions end, since some may have been ended after the snapshot was made, after a
 theft for example. --keep-sessions lets them live.
@@ -102,26 +88,39 @@ The exit code is 1 when nothing was restored.`,
 		Example: `  authserve backup restore /backup/authserve-2026-11-23.db
   authserve backup restore --replace --json /backup/authserve-2026-11-23.db`,
 		Args: cobra.ExactArgs(1),
-		RunE: action(func(c *cobra.Command, args []string) error {
-			path, err := absolute(args[0])
-			if err != nil {
-				return err
-			}
-			restored, err := a.RestoreBackup(c.Context(), *given, path, options)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), newRestoredJSON(path, restored))
-			}
-			return writeRestored(c.OutOrStdout(), path, restored, options)
-		}),
 	}
 	c.Flags().SortFlags = false
 	c.Flags().BoolVar(&options.Replace, "replace", false, "keep a database that is there under another name")
 	c.Flags().BoolVar(&options.KeepSessions, "keep-sessions", false, "do not end the sessions of the snapshot")
-	addJSON(c, &asJSON)
-	return c
+	return resultCommand(c, func(c *cobra.Command, args []string) (from restoredFrom, err error) {
+		if from.path, err = absolute(args[0]); err != nil {
+			return from, err
+		}
+		from.Restored, err = a.RestoreBackup(c.Context(), *given, from.path, options)
+		if err == nil && options.Replace && from.Kept == "" {
+			_, err = fmt.Fprintf(c.ErrOrStderr(), "warning: there was no database %s to replace: is it the right data directory?\n", from.Database)
+		}
+		return from, offerReplace(err)
+	}, func(from restoredFrom) any {
+		return newRestoredJSON(from.path, from.Restored)
+	}, func(w io.Writer, from restoredFrom) error {
+		return writeRestored(w, from.path, from.Restored, options)
+	})
+}
+
+// restoredFrom is what was restored, and its file.
+type restoredFrom struct {
+	ports.Restored
+	path string
+}
+
+// offerReplace names the flag to whom a database is in the way.
+func offerReplace(err error) error {
+	var refused *domain.Error
+	if !errors.Is(err, ports.ErrDatabaseExists) || !errors.As(err, &refused) {
+		return err
+	}
+	return refused.Wrap(fmt.Errorf("%w; nothing was done: with --replace it is kept under another name", refused.Unwrap()))
 }
 
 // absolute is the path as it can be told in a log and used from elsewhere.
@@ -136,7 +135,7 @@ func contents(s ports.Snapshot) string {
 	return fmt.Sprintf("%d bytes, schema %d, %d accounts, %d live sessions, %d audit events", s.Bytes, s.SchemaVersion, s.Accounts, s.Sessions, s.AuditEvents)
 }
 
-func writeRestored(w io.Writer, path string, r Restored, o RestoreOptions) error {
+func writeRestored(w io.Writer, path string, r ports.Restored, o ports.RestoreOptions) error {
 	lines := []string{fmt.Sprintf("Restored %s to %s: %s.", path, r.Database, contents(r.Snapshot))}
 	if len(r.Migrated) > 0 {
 		lines = append(lines, fmt.Sprintf("Applied %d migrations that it lacked.", len(r.Migrated)))
@@ -178,7 +177,7 @@ type restoredJSON struct {
 	Migrated      []migrationJSON `json:"migrated"`
 }
 
-func newRestoredJSON(path string, r Restored) restoredJSON {
+func newRestoredJSON(path string, r ports.Restored) restoredJSON {
 	out := restoredJSON{
 		Snapshot: newSnapshotJSON(path, r.Snapshot), Database: r.Database,
 		SessionsEnded: r.SessionsEnded, Migrated: migrationsJSON(r.Migrated),

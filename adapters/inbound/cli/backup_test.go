@@ -19,7 +19,7 @@ type backups struct {
 	config  cli.Config
 	action  string
 	path    string
-	options cli.RestoreOptions
+	options ports.RestoreOptions
 	kept    string
 	err     error
 }
@@ -35,9 +35,9 @@ func (b *backups) run(t *testing.T, args ...string) result {
 	}
 	actions := (&calls{}).actions()
 	actions.CreateBackup, actions.VerifyBackup = note("create"), note("verify")
-	actions.RestoreBackup = func(_ context.Context, c cli.Config, path string, o cli.RestoreOptions) (cli.Restored, error) {
+	actions.RestoreBackup = func(_ context.Context, c cli.Config, path string, o ports.RestoreOptions) (ports.Restored, error) {
 		b.config, b.action, b.path, b.options = c, "restore", path, o
-		restored := cli.Restored{Snapshot: snapshot, Database: "/data/authserve.db", Kept: b.kept, SessionsEnded: 2}
+		restored := ports.Restored{Snapshot: snapshot, Database: "/data/authserve.db", Kept: b.kept, SessionsEnded: 2}
 		if o.KeepSessions {
 			restored.SessionsEnded = 0
 			restored.Migrated = []ports.Migration{{Version: 2, Name: "more", AppliedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
@@ -55,19 +55,19 @@ func TestBackupCommands(t *testing.T) {
 	cases := []struct {
 		args    string
 		kept    string
-		options cli.RestoreOptions
+		options ports.RestoreOptions
 		out     string
 	}{
-		{"create /b/x.db", "", cli.RestoreOptions{}, "Wrote /b/x.db: " + contents + ".\n"},
-		{"verify /b/x.db", "", cli.RestoreOptions{}, "Verified /b/x.db: " + contents + ".\n"},
+		{"create /b/x.db", "", ports.RestoreOptions{}, "Wrote /b/x.db: " + contents + ".\n"},
+		{"verify /b/x.db", "", ports.RestoreOptions{}, "Verified /b/x.db: " + contents + ".\n"},
 		{
 			"restore /b/x.db", "",
-			cli.RestoreOptions{},
+			ports.RestoreOptions{},
 			"Restored /b/x.db to /data/authserve.db: " + contents + ".\nEnded its 2 live sessions.\n",
 		},
 		{
 			"restore --replace --keep-sessions /b/x.db", "/data/authserve.db.replaced-1",
-			cli.RestoreOptions{Replace: true, KeepSessions: true},
+			ports.RestoreOptions{Replace: true, KeepSessions: true},
 			"Restored /b/x.db to /data/authserve.db: " + contents + ".\nApplied 1 migrations that it lacked.\nKept its sessions.\nThe database before is now /data/authserve.db.replaced-1.\n",
 		},
 	}
@@ -83,6 +83,17 @@ func TestBackupCommands(t *testing.T) {
 				t.Errorf("asked for %+v", b)
 			}
 		})
+	}
+}
+
+// TestReplacingNothingWarns: whoever gave --replace believes that there is a database.
+func TestReplacingNothingWarns(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]bool{"--replace": true, "--replace --json": true, "--json": false} {
+		got := (&backups{}).run(t, strings.Fields("restore /b/x.db "+args)...)
+		if got.code != cli.ExitOK || got.out == "" || strings.Contains(got.err, "no database /data/authserve.db to replace") != want {
+			t.Errorf("%s: exit %d, %q; want a warning: %v", args, got.code, got.err, want)
+		}
 	}
 }
 
@@ -150,6 +161,7 @@ func TestBackupCommandsThatFail(t *testing.T) {
 		{"create /b/x.db", ports.ErrSnapshotExists.Wrap(errors.New("create /b/x.db: file exists")), cli.ExitFailure, "/b/x.db: file exists"},
 		{"verify --json /b/x.db", ports.ErrSnapshotUnusable.Wrap(errors.New("page 7 is never used")), cli.ExitFailure, "page 7"},
 		{"restore /b/x.db", ports.ErrUnsupported.Wrap(errors.New("use pg_dump")), cli.ExitFailure, "use pg_dump"},
+		{"restore /b/x.db", ports.ErrDatabaseExists.Wrap(errors.New("restore /data/a.db: file exists")), cli.ExitFailure, "a database already.\n  cause: restore /data/a.db: file exists; nothing was done: with --replace it is kept"},
 		{"restore /b/x.db", context.Canceled, cli.ExitFailure, "interrupted"},
 	} {
 		got := (&backups{err: c.err}).run(t, strings.Fields(c.args)...)

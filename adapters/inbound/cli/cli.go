@@ -70,7 +70,8 @@ type Actions struct {
 	// database. RestoreBackup replaces it; no service may run.
 	CreateBackup  func(ctx context.Context, c Config, path string) (ports.Snapshot, error)
 	VerifyBackup  func(ctx context.Context, c Config, path string) (ports.Snapshot, error)
-	RestoreBackup func(ctx context.Context, c Config, path string, o RestoreOptions) (Restored, error)
+	RestoreBackup func(ctx context.Context, c Config, path string, o ports.RestoreOptions) (ports.Restored, error)
+	AuditActions
 	// CheckConfig loads the configuration and checks everything that `serve` would.
 	// The report is printed also beside an error.
 	CheckConfig func(ctx context.Context, c Config) (ConfigReport, error)
@@ -125,6 +126,7 @@ as an environment variable, or as a flag; "authserve config --help" lists them.`
 		importCommand(a, given),
 		userCommand(a, given),
 		backupCommand(a, given),
+		auditCommand(a, given),
 		configCommand(a, given),
 		doctorCommand(a, given),
 		healthcheckCommand(a, given),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -57,26 +58,23 @@ type versionJSON struct {
 }
 
 func versionCommand(v Version) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return resultCommand(&cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE: action(func(c *cobra.Command, _ []string) error {
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), versionJSON(v))
-			}
-			text := "authserve " + v.Version
-			if v.Commit != "" {
-				text += ", commit " + v.Commit
-			}
-			if v.Built != "" {
-				text += ", built " + v.Built
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "%s, %s\n", text, v.Go)
-			return err
-		}),
-	}
-	addJSON(c, &asJSON)
-	return c
+	}, func(*cobra.Command, []string) (Version, error) {
+		return v, nil
+	}, func(v Version) any {
+		return versionJSON(v)
+	}, func(w io.Writer, v Version) error {
+		text := "authserve " + v.Version
+		if v.Commit != "" {
+			text += ", commit " + v.Commit
+		}
+		if v.Built != "" {
+			text += ", built " + v.Built
+		}
+		_, err := fmt.Fprintf(w, "%s, %s\n", text, v.Go)
+		return err
+	})
 }

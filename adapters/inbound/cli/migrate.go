@@ -50,24 +50,13 @@ the first migration is all tables: to revert it deletes every account.`
 }
 
 func planCommand(a Actions, given *Config) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return resultCommand(&cobra.Command{
 		Use:   "plan",
 		Short: "Print what up would do, with its SQL, and do nothing",
 		Args:  cobra.NoArgs,
-		RunE: action(func(c *cobra.Command, _ []string) error {
-			steps, err := a.MigratePlan(c.Context(), *given)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), plannedJSON(steps))
-			}
-			return writePlan(c.OutOrStdout(), steps)
-		}),
-	}
-	addJSON(c, &asJSON)
-	return c
+	}, func(c *cobra.Command, _ []string) ([]ports.PlannedMigration, error) {
+		return a.MigratePlan(c.Context(), *given)
+	}, plannedJSON, writePlan)
 }
 
 // writePlan writes a script for its reader. Running it by hand would leave the steps
@@ -96,7 +85,7 @@ type plannedStepJSON struct {
 	SQL     string `json:"sql"`
 }
 
-func plannedJSON(steps []ports.PlannedMigration) []plannedStepJSON {
+func plannedJSON(steps []ports.PlannedMigration) any {
 	list := make([]plannedStepJSON, len(steps))
 	for i, step := range steps {
 		list[i] = plannedStepJSON(step)
@@ -118,24 +107,17 @@ The exit status is 1 when a check fails.`,
 }
 
 func migrationCommand(name, short, none string, run func(context.Context, Config) ([]ports.Migration, error), given *Config) *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
+	return resultCommand(&cobra.Command{
 		Use:   name,
 		Short: short,
 		Args:  cobra.NoArgs,
-		RunE: action(func(c *cobra.Command, _ []string) error {
-			migrations, err := run(c.Context(), *given)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), migrationsJSON(migrations))
-			}
-			return writeMigrations(c.OutOrStdout(), migrations, name, none)
-		}),
-	}
-	addJSON(c, &asJSON)
-	return c
+	}, func(c *cobra.Command, _ []string) ([]ports.Migration, error) {
+		return run(c.Context(), *given)
+	}, func(migrations []ports.Migration) any {
+		return migrationsJSON(migrations)
+	}, func(w io.Writer, migrations []ports.Migration) error {
+		return writeMigrations(w, migrations, name, none)
+	})
 }
 
 func writeMigrations(w io.Writer, migrations []ports.Migration, command, none string) error {

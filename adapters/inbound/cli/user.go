@@ -28,9 +28,9 @@ func userCommand(a Actions, given *Config) *cobra.Command {
 
 func userCreateCommand(a Actions, given *Config) *cobra.Command {
 	var (
-		account           admin.NewAccount
-		username, role    string
-		fromStdin, asJSON bool
+		account        admin.NewAccount
+		username, role string
+		fromStdin      bool
 	)
 	c := &cobra.Command{
 		Use:   "create --email ADDRESS --role ROLE",
@@ -43,32 +43,6 @@ to its end, less one line break, with --password-stdin.`,
 		Example: `  authserve user create --email ada@example.com --role admin
   pass show ada | authserve user create --email ada@example.com --role admin --password-stdin --json`,
 		Args: cobra.NoArgs,
-		RunE: action(func(c *cobra.Command, _ []string) error {
-			if account.Email == "" || role == "" {
-				return usagef("--email and --role must be given")
-			}
-			if _, err := domain.ParseRole(role); err != nil {
-				return usagef("--role must be one of user, auditor, admin")
-			}
-			account.Roles = []string{role}
-			if c.Flags().Changed("username") {
-				account.Username = &username
-			}
-			password, err := newPassword(c, fromStdin)
-			if err != nil {
-				return err
-			}
-			account.Password = password
-			created, err := a.CreateUser(c.Context(), *given, account)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(c.OutOrStdout(), newAccountJSON(created))
-			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Created %s %s with id %s.\n", role, created.Email.Address, created.ID)
-			return err
-		}),
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
@@ -77,8 +51,25 @@ to its end, less one line break, with --password-stdin.`,
 	flags.StringVar(&username, "username", "", "`name` to log in with instead of the address")
 	flags.StringVar(&account.DisplayName, "display-name", "", "`name` to show")
 	flags.BoolVar(&fromStdin, "password-stdin", false, "read the password from standard input")
-	addJSON(c, &asJSON)
-	return c
+	return resultCommand(c, func(c *cobra.Command, _ []string) (created domain.Account, err error) {
+		if account.Email == "" || role == "" {
+			return created, usagef("--email and --role must be given")
+		}
+		if _, err := domain.ParseRole(role); err != nil {
+			return created, usagef("--role must be one of user, auditor, admin")
+		}
+		account.Roles = []string{role}
+		if c.Flags().Changed("username") {
+			account.Username = &username
+		}
+		if account.Password, err = newPassword(c, fromStdin); err != nil {
+			return created, err
+		}
+		return a.CreateUser(c.Context(), *given, account)
+	}, newAccountJSON, func(w io.Writer, created domain.Account) error {
+		_, err := fmt.Fprintf(w, "Created %s %s with id %s.\n", role, created.Email.Address, created.ID)
+		return err
+	})
 }
 
 // newPassword gets a password from standard input or asks for it on the terminal.
@@ -120,7 +111,7 @@ type accountJSON struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-func newAccountJSON(a domain.Account) accountJSON {
+func newAccountJSON(a domain.Account) any {
 	out := accountJSON{ID: string(a.ID), Email: a.Email.Address, Roles: []string{}, CreatedAt: a.CreatedAt.UTC()}
 	if !a.Username.IsZero() {
 		out.Username = &a.Username.Name

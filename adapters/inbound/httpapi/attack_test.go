@@ -217,7 +217,7 @@ func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, tt := range []struct{ method, path, allow string }{
-		{http.MethodTrace, pathMe, "GET, HEAD, PATCH"},
+		{http.MethodTrace, pathMe, "GET, HEAD, PATCH, DELETE"},
 		{http.MethodGet, pathLogin, "POST"},
 		{http.MethodOptions, pathLogin, "POST"},
 		{http.MethodPut, pathSessions, "GET, HEAD, DELETE"},
@@ -265,11 +265,13 @@ func FuzzRequests(f *testing.F) {
 	w := newWorld(f)
 	w.register(f)
 	pair := w.login(f)
-	paths := []string{pathRegister, pathLogin, pathRefresh, pathLogout}
+	paths := []string{pathRegister, pathLogin, pathRefresh, pathLogout, pathVerify, pathResend, pathUndo, pathForgot, pathReset, pathEmail, pathDelete}
 	for i, body := range []string{
 		`{"email":"a@example.org","password":"correct horse battery staple","username":"x.y","display_name":""}`,
 		`{"identifier":"ada","password":"correct horse battery staple"}`,
 		jsonOf(f, map[string]string{"refresh_token": pair.Refresh}), `{"refresh_token":"as1.a.b.c.d"}`,
+		`{"token":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`, `{"email":"a@example.org"}`, `{"token":""}`, `{"email":"ada@example.org"}`,
+		`{"token":"x","new_password":"nine purple otters at noon"}`, `{"new_email":"a@example.net","password":"x"}`, `{"password":"x"}`,
 	} {
 		f.Add(uint8(i), body, "")
 	}

@@ -9,59 +9,16 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"authserve/adapters/inbound/httpkit"
-	"authserve/core/account"
 	"authserve/core/domain"
-	"authserve/core/login"
 )
 
 func (a *api) mountAuth(rt *httpkit.Router) {
-	rt.Handle(http.MethodPost, "/api/v1/auth/register", httpkit.Handler(rt, httpkit.Endpoint{Operation: "account.register"}, a.register))
-	rt.Handle(http.MethodPost, "/api/v1/auth/login", httpkit.Handler(rt, httpkit.Endpoint{Operation: "login.password"}, a.login))
-	rt.Handle(http.MethodPost, "/api/v1/auth/refresh", httpkit.Handler(rt, httpkit.Endpoint{Operation: "session.refresh"}, a.refreshTokens))
+	a.mountLogin(rt)
+	rt.Handle(http.MethodPost, "/api/v1/auth/refresh", httpkit.Handler(rt, anonymous("session.refresh", a.limits.Token), a.refreshTokens))
 	rt.Handle(http.MethodPost, "/api/v1/auth/logout", logoutEither(
 		httpkit.Handler(rt, a.authenticated("session.logout"), a.logout),
-		httpkit.Handler(rt, httpkit.Endpoint{Operation: "session.logout_by_refresh"}, a.logoutByRefresh),
+		httpkit.Handler(rt, anonymous("session.logout_by_refresh", a.limits.Token), a.logoutByRefresh),
 	))
-}
-
-type registration struct {
-	Email       string        `json:"email"`
-	Password    domain.Secret `json:"password"`
-	Username    *string       `json:"username"`
-	DisplayName *string       `json:"display_name"`
-}
-
-// registered is wrapped, for other things may join the user one day.
-type registered struct {
-	User user `json:"user"`
-}
-
-func (a *api) register(ctx context.Context, r *httpkit.Request[registration]) (httpkit.Response[registered], error) {
-	key, err := idempotencyKey(r)
-	if err != nil {
-		return httpkit.Response[registered]{}, err
-	}
-	wanted := account.Registration{
-		Email: r.Body.Email, Password: r.Body.Password,
-		Username: r.Body.Username, IdempotencyKey: key,
-	}
-	if r.Body.DisplayName != nil {
-		wanted.DisplayName = *r.Body.DisplayName
-	}
-	created, err := a.Accounts.Register(ctx, wanted)
-	return httpkit.Response[registered]{
-		Status: http.StatusCreated, Body: registered{User: newUser(created)}, Location: pathMe,
-	}, err
-}
-
-type credentials struct {
-	Identifier string        `json:"identifier"`
-	Password   domain.Secret `json:"password"`
-}
-
-func (a *api) login(ctx context.Context, r *httpkit.Request[credentials]) (httpkit.Response[tokenPair], error) {
-	pair, err := a.Logins.WithPassword(ctx, login.Attempt{Identifier: r.Body.Identifier, Password: r.Body.Password})
-	return httpkit.Response[tokenPair]{Body: newTokenPair(pair)}, err
 }
 
 type refreshToken struct {
@@ -109,7 +66,8 @@ func (a *api) logoutByRefresh(ctx context.Context, r *httpkit.Request[refreshTok
 	return httpkit.Response[httpkit.None]{}, a.Sessions.LogoutByRefresh(ctx, r.Body.RefreshToken)
 }
 
-// tokenPair is the only answer in which secrets are shown.
+// tokenPair is the only part of an answer in which secrets are shown, beside the device
+// token.
 type tokenPair struct {
 	AccessToken      string    `json:"access_token"`
 	TokenType        string    `json:"token_type"`

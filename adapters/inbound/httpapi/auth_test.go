@@ -324,6 +324,12 @@ func TestTroubleIsNeverTheClientsFault(t *testing.T) {
 		"sessions": func() answer { return w.call(t, http.MethodGet, pathSessions, "", bearer(pair.Access)) },
 		"login":    func() answer { return w.call(t, http.MethodPost, pathLogin, login) },
 		"register": func() answer { return w.call(t, http.MethodPost, pathRegister, other) },
+		"export":   func() answer { return w.call(t, http.MethodGet, pathExport, "", bearer(pair.Access)) },
+		"change": func() answer {
+			return w.call(t, http.MethodPost, pathEmail, changeBody(t, newEmail), bearer(pair.Access))
+		},
+		"delete": func() answer { return w.call(t, http.MethodDelete, pathMe, `{"password":"x"}`, bearer(pair.Access)) },
+		"reset":  func() answer { return w.call(t, http.MethodPost, pathReset, resetBody(t, strings.Repeat("A", 43))) },
 	}
 	for name, call := range calls {
 		w.store.FailView(ports.ErrUnavailable)
@@ -334,6 +340,15 @@ func TestTroubleIsNeverTheClientsFault(t *testing.T) {
 	w.store.FailUpdate(ports.ErrUnavailable)
 	if got := w.refresh(t, pair.Refresh); got.status != 503 || got.code() != "dependency_unavailable" {
 		t.Errorf("refresh without a database: got %d %s", got.status, got.body)
+	}
+	for path, body := range map[string]string{
+		pathForgot: emailBody(t, email), pathResend: emailBody(t, email),
+		pathVerify: tokenBody(t, strings.Repeat("A", 43)), pathUndo: tokenBody(t, strings.Repeat("A", 43)),
+	} {
+		w.store.FailUpdate(ports.ErrUnavailable)
+		if got := w.call(t, http.MethodPost, path, body); got.status != 503 || got.code() != "dependency_unavailable" {
+			t.Errorf("%s without a database: got %d %s", path, got.status, got.body)
+		}
 	}
 	w.hasher.Fail(ports.ErrOverloaded)
 	if got := calls["login"](); got.status != 503 || got.code() != "overloaded" {

@@ -60,8 +60,10 @@ func closeObjects(s *openapi3.SchemaRef) {
 	if s == nil || s.Ref != "" {
 		return
 	}
-	closed := false
-	s.Value.AdditionalProperties.Has = &closed
+	if s.Value.AdditionalProperties.Schema == nil { // no map of facts
+		closed := false
+		s.Value.AdditionalProperties.Has = &closed
+	}
 	closeObjects(s.Value.Items)
 	for _, member := range s.Value.Properties {
 		closeObjects(member)
@@ -128,8 +130,10 @@ func TestRoutesEqualTheContract(t *testing.T) {
 	t.Parallel()
 	var documented, registered []string
 	for path, item := range theContract(t).doc.Paths.Map() {
-		for method := range item.Operations() {
-			documented = append(documented, method+" "+path)
+		for method, operation := range item.Operations() {
+			if !slices.Contains(operation.Tags, "page") { // those are of package web, and held to the contract there
+				documented = append(documented, method+" "+path)
+			}
 		}
 	}
 	for _, r := range newWorld(t).Routes() {

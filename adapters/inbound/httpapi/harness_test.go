@@ -20,13 +20,17 @@ import (
 	"authserve/adapters/inbound/httpapi"
 	"authserve/adapters/inbound/httpkit"
 	"authserve/adapters/outbound/jwt"
+	"authserve/adapters/outbound/memlimit"
 	"authserve/adapters/outbound/memstore"
 	"authserve/adapters/outbound/seal"
 	"authserve/core/account"
+	"authserve/core/delivery"
 	"authserve/core/domain"
 	"authserve/core/login"
 	"authserve/core/session"
+	"authserve/core/throttle"
 	"authserve/core/token"
+	"authserve/ports"
 	"authserve/ports/fake"
 )
 
@@ -52,9 +56,16 @@ type world struct {
 	reader *metric.ManualReader
 	logs   *observer.ObservedLogs
 	health http.HandlerFunc
+	relay  *delivery.Relay
+	mailer *fake.Mailer
 }
 
 func newWorld(t testing.TB) *world {
+	t.Helper()
+	return newWorldOf(t, account.Config{}, login.Config{})
+}
+
+func newWorldOf(t testing.TB, accounts account.Config, logins login.Config) *world {
 	t.Helper()
 	random, ids := fake.NewRandom(1), &fake.IDs{}
 	keyring, err := seal.New(random, domain.NewSecret(base64.StdEncoding.EncodeToString(random.Bytes(32))))
@@ -65,7 +76,11 @@ func newWorld(t testing.TB) *world {
 	w := &world{
 		store: fake.Broken(fake.Twice(memstore.New())), hasher: fake.NewHasher(), clock: fake.NewClock(fake.Epoch()),
 		ring: keyring, reader: metric.NewManualReader(), logs: logs,
+		mailer: new(fake.Mailer),
 	}
+	w.relay = delivery.New(w.store, w.mailer, fake.Letters{}, keyring, w.clock, random, delivery.Config{
+		Batch: 100, Lease: time.Minute, Attempts: 3, FirstPause: time.Second, LongestPause: time.Minute,
+	})
 	w.tokens = token.New(w.store, jwt.New(), keyring, w.clock, ids, tokenConfig())
 	if err := w.tokens.EnsureKeys(t.Context()); err != nil {
 		t.Fatalf("EnsureKeys: %v", err)
@@ -76,25 +91,58 @@ func newWorld(t testing.TB) *world {
 	})
 	meters := metric.NewMeterProvider(metric.WithReader(w.reader))
 	w.Router, err = httpkit.New(httpkit.Config{Issuer: issuer, RequestTimeout: time.Minute}, httpkit.Deps{
-		Logger: zap.New(core), Tracers: trace.NewTracerProvider(), Meters: meters, Clock: w.clock, IDs: ids,
+		Logger: zap.New(core), Tracers: trace.NewTracerProvider(), Meters: meters, Clock: w.clock, IDs: ids, Limiter: memlimit.New(),
 	})
 	if err != nil {
 		t.Fatalf("httpkit.New: %v", err)
 	}
+	throttles := throttle.New(memlimit.New(), keyring, w.clock, throttle.Config{
+		Policy:         domain.ThrottlePolicy{Free: 5, Max: domain.MaxFailures, Longest: 15 * time.Minute},
+		Account:        domain.Rate{Name: "account", Burst: 90, Period: time.Minute},
+		AccountNetwork: domain.Rate{Name: "account-network", Burst: 70, Period: time.Minute},
+		Mail:           domain.Rate{Name: "mail", Burst: 20, Period: time.Hour},
+		MailNetwork:    domain.Rate{Name: "mail-network", Burst: 5, Period: time.Hour},
+	})
+	keeper := account.NewKeeper(w.store, w.hasher, fake.NewBreaches(), throttles, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum})
 	err = httpapi.Mount(w.Router, httpapi.Services{
-		Passwords: account.NewPasswords(w.store, w.hasher, fake.NewBreaches(), sessions, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
-		Accounts:  account.New(w.store, w.hasher, fake.NewBreaches(), keyring, w.clock, ids, domain.PasswordPolicy{MinLength: domain.DefaultPasswordMinimum}),
-		Logins:    login.New(w.store, w.hasher, sessions, keyring, w.clock, ids),
+		Accounts:  account.New(w.store, keeper, throttles, keyring, w.clock, ids, accounts),
+		Emails:    account.NewEmails(w.store, keeper, sessions, keyring, w.clock, ids, accounts),
+		Passwords: account.NewPasswords(w.store, keeper, sessions, throttles, w.clock, ids),
+		Owners:    account.NewOwners(w.store, keeper, w.clock, ids),
+		Logins:    login.New(w.store, w.hasher, sessions, throttles, keyring, w.clock, ids, logins),
 		Sessions:  sessions,
 		Tokens:    w.tokens,
-	}, httpapi.Config{Issuer: issuer}, httpapi.Deps{
-		Sealer: keyring, Meters: meters,
+	}, httpapi.Config{Issuer: issuer, PrivateRegistration: accounts.Privacy}, httpapi.Deps{
+		Sealer: keyring, Meters: meters, Limits: wideLimits(),
 		Health: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.health(rw, r) }),
 	})
 	if err != nil {
 		t.Fatalf("Mount: %v", err)
 	}
 	return w
+}
+
+// mails delivers what is due and returns every letter so far. Their texts are the
+// tokens of their links.
+func (w *world) mails(t testing.TB) []domain.Letter {
+	t.Helper()
+	if _, err := w.relay.Deliver(t.Context()); err != nil {
+		t.Fatalf("deliver: %v", err)
+	}
+	return w.mailer.Sent()
+}
+
+// token is that of the newest letter of the kind to the address.
+func (w *world) token(t testing.TB, kind domain.MessageKind, to string) string {
+	t.Helper()
+	letters := w.mails(t)
+	for i := len(letters) - 1; i >= 0; i-- {
+		if letters[i].Kind == kind && letters[i].To == to {
+			return letters[i].Text
+		}
+	}
+	t.Fatalf("no letter %s to %s among %v", kind, to, letters)
+	return ""
 }
 
 // answer is a response as tests look at it.
@@ -173,7 +221,21 @@ func (w *world) send(t testing.TB, r *http.Request) answer {
 	}
 	a := answer{status: res.StatusCode, header: res.Header, body: bytes.Clone(body)}
 	checkContract(t, r, a)
+	if cookies := res.Cookies(); len(cookies) != 0 {
+		t.Errorf("%s %s sets %v", r.Method, r.URL.Path, cookies)
+	}
 	return a
+}
+
+// hashOf is the stored hash of an account's password.
+func (w *world) hashOf(t testing.TB, id string) (hash string, err error) {
+	t.Helper()
+	err = w.store.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		credential, err := tx.Credentials().ByAccount(ctx, domain.ID(id))
+		hash = credential.Hash.Reveal()
+		return err
+	})
+	return hash, err
 }
 
 type user struct {

@@ -17,7 +17,6 @@ const pathMe = "/api/v1/users/me"
 func (a *api) mountMe(rt *httpkit.Router) {
 	rt.Handle(http.MethodGet, pathMe, httpkit.Handler(rt, a.authenticated("account.profile"), a.me))
 	rt.Handle(http.MethodPatch, pathMe, httpkit.Handler(rt, a.authenticated("account.update_profile"), a.updateMe))
-	rt.Handle(http.MethodPost, pathMe+"/password", httpkit.Handler(rt, a.authenticated("account.change_password"), a.changePassword))
 }
 
 // user is an account as its owner sees it.
@@ -27,6 +26,7 @@ type user struct {
 	EmailVerified bool          `json:"email_verified"`
 	Username      *string       `json:"username"`
 	DisplayName   string        `json:"display_name"`
+	Locale        *string       `json:"locale"`
 	Roles         []domain.Role `json:"roles"`
 	CreatedAt     time.Time     `json:"created_at"`
 	UpdatedAt     time.Time     `json:"updated_at"`
@@ -34,7 +34,7 @@ type user struct {
 
 func newUser(a domain.Account) user {
 	u := user{
-		ID: a.ID, Email: a.Email.Address, EmailVerified: a.EmailVerified(), DisplayName: a.DisplayName,
+		ID: a.ID, Email: a.Email.Address, EmailVerified: a.EmailVerified(), DisplayName: a.DisplayName, Locale: optional(a.Locale),
 		Roles: a.Roles, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}
 	if !a.Username.IsZero() {
@@ -56,13 +56,23 @@ func profileOf(a domain.Account) httpkit.Response[user] {
 type profileChange struct {
 	Username    httpkit.Nullable[string] `json:"username"`
 	DisplayName httpkit.Nullable[string] `json:"display_name"`
+	Locale      httpkit.Nullable[string] `json:"locale"`
 }
 
 func (a *api) updateMe(ctx context.Context, r *httpkit.Request[profileChange]) (httpkit.Response[user], error) {
+	var empty []domain.FieldError
 	if name := r.Body.Username.Value; name != nil && *name == "" {
-		return httpkit.Response[user]{}, errEmptyUsername
+		empty = append(empty, domain.FieldError{Field: "username", Code: domain.CodeRequired, Message: "A username is not empty; null takes it away."})
 	}
-	wanted := account.ProfileChange{Username: orNone(r.Body.Username), DisplayName: orNone(r.Body.DisplayName)}
+	if locale := r.Body.Locale.Value; locale != nil && *locale == "" {
+		empty = append(empty, domain.FieldError{Field: "locale", Code: domain.CodeRequired, Message: "A language tag is not empty; null takes it away."})
+	}
+	if empty != nil {
+		return httpkit.Response[user]{}, domain.Invalid(empty...)
+	}
+	wanted := account.ProfileChange{
+		Username: orNone(r.Body.Username), DisplayName: orNone(r.Body.DisplayName), Locale: orNone(r.Body.Locale),
+	}
 	if tags, whatever := r.IfMatch(); !whatever {
 		wanted.Versions = profileVersions(tags)
 	}
@@ -76,18 +86,6 @@ func orNone(member httpkit.Nullable[string]) *string {
 		return new(string)
 	}
 	return member.Value
-}
-
-var errEmptyUsername = domain.Invalid(domain.FieldError{Field: "username", Code: domain.CodeRequired, Message: "A username is not empty; null takes it away."})
-
-type passwordChange struct {
-	Current domain.Secret `json:"current_password"`
-	New     domain.Secret `json:"new_password"`
-}
-
-func (a *api) changePassword(ctx context.Context, r *httpkit.Request[passwordChange]) (httpkit.Response[tokenPair], error) {
-	pair, err := a.Passwords.Change(ctx, r.Identity, r.Body.Current, r.Body.New)
-	return httpkit.Response[tokenPair]{Body: newTokenPair(pair)}, err
 }
 
 // profileTag changes with every change of the profile, and not with logins.

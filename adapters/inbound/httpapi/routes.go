@@ -17,7 +17,9 @@ import (
 // Services are the use cases behind the API.
 type Services struct {
 	Accounts  *account.Service
+	Emails    *account.Emails
 	Passwords *account.Passwords
+	Owners    *account.Owners
 	Logins    *login.Service
 	Sessions  *session.Service
 	Tokens    *token.Service
@@ -28,17 +30,21 @@ type Deps struct {
 	Sealer ports.Sealer // for page cursors
 	Meters metric.MeterProvider
 	Health http.Handler // answers GET /healthz
+	Limits httpkit.Limits
 }
 
 // Config says what the API tells of itself.
 type Config struct {
 	Issuer string // the public base URL, without a slash at its end
+	// PrivateRegistration hides whether registering made an account (account.Config).
+	PrivateRegistration bool
 }
 
 // api holds what handlers share.
 type api struct {
 	Services
 	cfg     Config
+	limits  httpkit.Limits
 	cursors httpkit.Cursors
 	refresh metric.Int64Counter
 }
@@ -51,13 +57,30 @@ func Mount(rt *httpkit.Router, services Services, cfg Config, deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("httpapi: %w", err)
 	}
-	a := &api{Services: services, cfg: cfg, cursors: httpkit.NewCursors(deps.Sealer), refresh: refresh}
+	a := &api{Services: services, cfg: cfg, limits: deps.Limits, cursors: httpkit.NewCursors(deps.Sealer), refresh: refresh}
 	a.mountMe(rt) // the most frequent call: routes are tried in order
 	a.mountAuth(rt)
+	a.mountRegistration(rt)
+	a.mountEmails(rt)
+	a.mountPasswords(rt)
+	a.mountOwners(rt)
 	a.mountSessions(rt)
 	a.mountWellKnown(rt)
 	rt.Handle(http.MethodGet, "/healthz", deps.Health)
 	return nil
+}
+
+// anonymous is the endpoint of an operation that is open to everybody.
+func anonymous(operation string, limit httpkit.Limit) httpkit.Endpoint {
+	return httpkit.Endpoint{Operation: operation, Limit: limit}
+}
+
+// confirming is the endpoint of an operation that asks the owner of a token for more
+// than the token, or gives away more than others.
+func (a *api) confirming(operation string) httpkit.Endpoint {
+	e := a.authenticated(operation)
+	e.Limit = a.limits.Session
+	return e
 }
 
 // authenticated is the endpoint of an operation for the owner of a token.

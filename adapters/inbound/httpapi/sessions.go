@@ -31,6 +31,14 @@ type sessionInfo struct {
 	Current    bool      `json:"current"`
 }
 
+func newSessionInfo(s domain.Session, current domain.ID) sessionInfo {
+	return sessionInfo{
+		ID: s.ID, Device: deviceName(s.UserAgent), UserAgent: s.UserAgent, IP: s.IP,
+		CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
+		Current: s.ID == current,
+	}
+}
+
 func (a *api) sessions(ctx context.Context, r *httpkit.Request[httpkit.None]) (httpkit.Response[httpkit.Page[sessionInfo]], error) {
 	var res httpkit.Response[httpkit.Page[sessionInfo]]
 	wanted, err := r.PageRequest(ctx, a.cursors, listSessions)
@@ -42,11 +50,7 @@ func (a *api) sessions(ctx context.Context, r *httpkit.Request[httpkit.None]) (h
 		return res, err
 	}
 	res.Body, err = httpkit.NewPage(ctx, a.cursors, listSessions, page, func(s domain.Session) sessionInfo {
-		return sessionInfo{
-			ID: s.ID, Device: deviceName(s.UserAgent), UserAgent: s.UserAgent, IP: s.IP,
-			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
-			Current: s.ID == r.Identity.Session.ID,
-		}
+		return newSessionInfo(s, r.Identity.Session.ID)
 	})
 	return res, err
 }

@@ -28,6 +28,7 @@ type Endpoint struct {
 	Authenticate Authenticator // nil: open to everybody
 	Query        []string      // the query parameters it knows; others are refused
 	CacheControl string        // of good answers; empty: no-store
+	Limit        Limit         // how often it may be called
 }
 
 // None is the body of requests that have none and of answers that have none. A
@@ -84,18 +85,20 @@ type Response[Out any] struct {
 	Body     Out
 	Location string
 	ETag     string // strong, with its quotes; GET answers 304 by it
+	SaveAs   string // file name; not empty: for keeping rather than showing
 }
 
-// Handler makes the handler of an endpoint. In order: it authenticates, checks
-// the query string, decodes the body, calls handle with the actor in the context,
-// and encodes what it returns. Out must be a type that always encodes.
+// Handler makes the handler of an endpoint. In order: it authenticates, counts the call
+// against its limit, checks the query string, decodes the body, calls handle with the
+// actor in the context, and encodes what it returns. Out must be a type that always
+// encodes.
 func Handler[In, Out any](rt *Router, e Endpoint, handle func(context.Context, *Request[In]) (Response[Out], error)) http.Handler {
 	_, bodyless := any(*new(In)).(None)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := rt.tracer.Start(r.Context(), e.Operation)
 		defer span.End()
 		req := &Request[In]{http: r}
-		ctx, err := prepare(ctx, e, req)
+		ctx, err := prepare(ctx, rt, w, e, req)
 		if err == nil && !bodyless {
 			err = decodeBody(w, r, rt.json, &req.Body)
 		}
@@ -107,33 +110,38 @@ func Handler[In, Out any](rt *Router, e Endpoint, handle func(context.Context, *
 			err = writeResponse(w, r, e, res)
 		}
 		if err != nil {
+			rt.tellDenied(ctx, err)
 			WriteError(ctx, w, err)
 			markSpan(ctx, span)
 		}
 	})
 }
 
-// prepare authenticates, checks the query string, and puts the actor into the
-// context.
-func prepare[In any](ctx context.Context, e Endpoint, req *Request[In]) (context.Context, error) {
+// prepare authenticates, puts the actor into the context, counts the call, and checks
+// the query string.
+func prepare[In any](ctx context.Context, rt *Router, w http.ResponseWriter, e Endpoint, req *Request[In]) (context.Context, error) {
 	x := exchangeFrom(ctx)
 	actor := domain.Actor{
-		Kind: domain.ActorAnonymous, IP: x.clientIP,
+		Kind: domain.ActorAnonymous, IP: x.client.ip, Network: x.client.network,
 		UserAgent: userAgent(req.http.UserAgent()), CorrelationID: x.correlationID,
 	}
 	if e.Authenticate != nil {
 		token, err := bearerToken(req.http.Header)
 		if err != nil {
-			return ctx, err
+			return domain.WithActor(ctx, actor), err
 		}
 		if req.Identity, err = e.Authenticate(ctx, token); err != nil {
-			return ctx, err
+			return domain.WithActor(ctx, actor), err
 		}
 		actor.Kind, actor.ID, actor.SessionID = domain.ActorAccount, string(req.Identity.Account.ID), req.Identity.Session.ID
 	}
+	ctx = domain.WithActor(ctx, actor)
+	if err := rt.take(ctx, w.Header(), e.Limit); err != nil {
+		return ctx, err
+	}
 	var err error
 	req.query, err = parseQuery(req.http.URL.RawQuery, e.Query)
-	return domain.WithActor(ctx, actor), err
+	return ctx, err
 }
 
 // markSpan tells the span of the use case what was answered.
@@ -167,6 +175,9 @@ func writeResponse[Out any](w http.ResponseWriter, r *http.Request, e Endpoint, 
 	}
 	if res.Location != "" {
 		h.Set("Location", res.Location)
+	}
+	if res.SaveAs != "" {
+		h.Set("Content-Disposition", `attachment; filename="`+res.SaveAs+`"`)
 	}
 	if res.ETag != "" {
 		h.Set("ETag", res.ETag)

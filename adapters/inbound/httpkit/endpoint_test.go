@@ -97,7 +97,7 @@ func TestActorOfAuthenticatedCalls(t *testing.T) {
 	account := fake.Account(1)
 	want := domain.Actor{
 		Kind: domain.ActorAccount, ID: string(account.ID), SessionID: fake.Session(1, account).ID,
-		IP: "192.0.2.1", UserAgent: "curl/8", CorrelationID: "c-9",
+		IP: "192.0.2.1", Network: "192.0.2.1", UserAgent: "curl/8", CorrelationID: "c-9",
 	}
 	if actor != want {
 		t.Errorf("got %+v, want %+v", actor, want)

@@ -18,8 +18,7 @@ type exchange struct {
 	bytes  int64
 
 	correlationID string
-	clientIP      string
-	peerTrusted   bool // the direct peer is one of our proxies
+	client        client
 	route         string
 	span          trace.SpanContext
 

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"authserve/adapters/inbound/httpkit"
+	"authserve/adapters/outbound/memlimit"
 	"authserve/adapters/outbound/seal"
 	"authserve/core/domain"
 	"authserve/ports/fake"
@@ -48,6 +49,7 @@ func newKit(t testing.TB, change ...func(*httpkit.Config)) *kit {
 		Meters:  metric.NewMeterProvider(metric.WithReader(k.reader)),
 		Clock:   k.clock,
 		IDs:     &fake.IDs{},
+		Limiter: memlimit.New(),
 	})
 	if err != nil {
 		t.Fatalf("New: %v", err)

@@ -56,7 +56,7 @@ func (rt *Router) setCORS(h http.Header, r *http.Request) {
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); rt.cors[origin] {
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "X-Correlation-ID, ETag, Location, Retry-After, WWW-Authenticate")
+		h.Set("Access-Control-Expose-Headers", "X-Correlation-ID, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate")
 	}
 }
 

@@ -29,7 +29,7 @@ func (i instrumentation) wrap(route string, h http.Handler) http.Handler {
 			// it came, which can hold anything.
 			span.SetAttributes(
 				attribute.String("url.path", route),
-				attribute.String("client.address", x.clientIP),
+				attribute.String("client.address", x.client.ip),
 				attribute.String("authserve.correlation_id", x.correlationID),
 			)
 		}
@@ -41,7 +41,7 @@ func (i instrumentation) wrap(route string, h http.Handler) http.Handler {
 		// Baggage of strangers is not taken in at all.
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		// A proxy's trace goes on; a stranger's is linked and decides no sampling.
-		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !exchangeFrom(r.Context()).peerTrusted }),
+		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !exchangeFrom(r.Context()).client.peerTrusted }),
 		otelhttp.WithServerName(i.server),
 	)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -122,8 +122,7 @@ func setErrorHeaders(h http.Header, e *domain.Error, status int) {
 		h.Set("Connection", "close") // the rest of the body is not worth reading
 	}
 	if retry > 0 {
-		seconds := (retry + time.Second - 1) / time.Second
-		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		h.Set("Retry-After", seconds(retry))
 	}
 }
 

@@ -24,7 +24,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		"token_expired": 401, "session_ended": 401, "invalid_refresh_token": 401, "refresh_retry_limit": 409,
 		"forbidden": 403, "wrong_password": 403, "not_found": 404, "conflict": 409, "email_taken": 409, "username_taken": 409, "stale": 412,
 		"idempotency_key_reused": 422, "idempotency_in_flight": 409, "dependency_unavailable": 503, "overloaded": 503,
-		"internal": 500,
+		"internal": 500, "email_not_verified": 403, "invalid_one_time_token": 422, "too_many_attempts": 429, "rate_limited": 429,
 
 		"malformed_json": 400, "duplicate_key": 400, "unknown_field": 400, "wrong_type": 400, "body_too_large": 413,
 		"unsupported_media_type": 415, "request_timeout": 408, "unknown_route": 404, "method_not_allowed": 405,

@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,6 +42,10 @@ type Deps struct {
 	Meters  metric.MeterProvider
 	Clock   ports.Clock
 	IDs     ports.IDs
+	Limiter ports.Limiter // nil: nothing is limited
+	// Denied is told of each caller that nobody knows and that is denied something, with
+	// the actor in ctx. It does not wait; nil: nobody counts.
+	Denied func(ctx context.Context, code domain.Code)
 }
 
 // Route is one registered route: GET stands for HEAD too.

@@ -24,7 +24,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id = string(rt.deps.IDs.New())
 	}
 	x.correlationID = id
-	x.clientIP, x.peerTrusted = clientAddress(r, rt.cfg.TrustedProxies)
+	x.client = clientOf(r, rt.cfg.TrustedProxies)
 
 	h := w.Header()
 	for _, field := range rt.headers {
@@ -105,7 +105,7 @@ func (rt *Router) logAccess(x *exchange, r *http.Request, start time.Time) {
 		zap.Int("status", x.status),
 		zap.Float64("duration_ms", float64(took)/float64(time.Millisecond)),
 		zap.Int64("bytes", x.bytes),
-		zap.String("client_ip", x.clientIP),
+		zap.String("client_ip", x.client.ip),
 	)
 	fields = append(fields, traceFields(x)...)
 	if x.code != "" {

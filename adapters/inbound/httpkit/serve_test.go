@@ -195,7 +195,8 @@ func TestCORS(t *testing.T) {
 	if got := routed(t).do(t, from(http.MethodGet, app)); got.header.Get("Access-Control-Allow-Origin") != "" || got.header.Get("Vary") != "" {
 		t.Errorf("off: got %v", got.header)
 	}
-	if got := routed(t, configured).do(t, from(http.MethodGet, app)); got.header.Get("Access-Control-Allow-Origin") != app || got.header.Get("Vary") != "Origin" {
+	if got := routed(t, configured).do(t, from(http.MethodGet, app)); got.header.Get("Access-Control-Allow-Origin") != app || got.header.Get("Vary") != "Origin" ||
+		!strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "RateLimit, RateLimit-Policy, Retry-After") {
 		t.Errorf("configured: got %v", got.header)
 	}
 	for _, origin := range []string{"https://app.example.evil", "http://app.example", "https://APP.example", "null", "https://app.example:8443"} {
@@ -269,27 +270,35 @@ func TestClientAddress(t *testing.T) {
 		name, peer string
 		forwarded  []string
 		want       string
+		network    string // * : the address
 	}{
-		{"direct", "203.0.113.9:1234", nil, "203.0.113.9"},
-		{"forged by a stranger", "203.0.113.9:1234", []string{"198.51.100.1"}, "203.0.113.9"},
-		{"by a proxy", "10.0.0.1:1234", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"forged in front of a proxy", "10.0.0.1:1234", []string{"1.2.3.4, 198.51.100.1"}, "198.51.100.1"},
-		{"two proxies", "10.0.0.1:1234", []string{"1.2.3.4, 198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
-		{"two lines", "10.0.0.1:1234", []string{"1.2.3.4", "198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
-		{"only proxies", "10.0.0.1:1234", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
-		{"no header", "10.0.0.1:1234", nil, "10.0.0.1"},
-		{"empty header", "10.0.0.1:1234", []string{""}, "10.0.0.1"},
-		{"rubbish", "10.0.0.1:1234", []string{"198.51.100.1, rubbish"}, "10.0.0.1"},
-		{"rubbish behind a proxy", "10.0.0.1:1234", []string{"rubbish, 10.0.0.2"}, "10.0.0.2"},
-		{"with port", "10.0.0.1:1234", []string{"198.51.100.1:5555"}, "198.51.100.1"},
-		{"IPv6", "[fd00::1]:1234", []string{"2001:DB8::1"}, "2001:db8::1"},
-		{"IPv6 with brackets and port", "[fd00::1]:1234", []string{"[2001:db8::1]:99"}, "2001:db8::1"},
-		{"IPv6 with brackets", "[fd00::1]:1234", []string{"[2001:db8::1]"}, "2001:db8::1"},
-		{"IPv4 in IPv6 peer", "[::ffff:10.0.0.1]:1234", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"IPv4 in IPv6 client", "203.0.113.9:1", []string{"x"}, "203.0.113.9"},
-		{"zone", "[fe80::1%eth0]:1234", nil, "fe80::1"},
-		{"no peer address", "@", []string{"198.51.100.1"}, ""},
-		{"many hops", "10.0.0.1:1", []string{strings.Repeat("10.0.0.9,", 1000) + "10.0.0.2"}, "10.0.0.9"},
+		{"direct", "203.0.113.9:1234", nil, "203.0.113.9", "*"},
+		{"forged by a stranger", "203.0.113.9:1234", []string{"198.51.100.1"}, "203.0.113.9", "*"},
+		{"forged by a stranger in the name of a proxy", "203.0.113.9:1234", []string{"198.51.100.1, 10.0.0.1"}, "203.0.113.9", "*"},
+		{"by a proxy", "10.0.0.1:1234", []string{"198.51.100.1"}, "198.51.100.1", "*"},
+		{"forged in front of a proxy", "10.0.0.1:1234", []string{"1.2.3.4, 198.51.100.1"}, "198.51.100.1", "*"},
+		{"forged as a line in front of a proxy", "10.0.0.1:1234", []string{"1.2.3.4", "198.51.100.1"}, "198.51.100.1", "*"},
+		{"a proxy forged in front of a proxy", "10.0.0.1:1234", []string{"10.0.0.7, 198.51.100.1"}, "198.51.100.1", "*"},
+		{"rubbish forged in front of a proxy", "10.0.0.1:1234", []string{"\x00, unknown,,", "198.51.100.1"}, "198.51.100.1", "*"},
+		{"two proxies", "10.0.0.1:1234", []string{"1.2.3.4, 198.51.100.1, 10.0.0.2"}, "198.51.100.1", "*"},
+		{"two lines", "10.0.0.1:1234", []string{"1.2.3.4", "198.51.100.1, 10.0.0.2"}, "198.51.100.1", "*"},
+		{"only proxies", "10.0.0.1:1234", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3", ""},
+		{"no header", "10.0.0.1:1234", nil, "10.0.0.1", ""},
+		{"empty header", "10.0.0.1:1234", []string{""}, "10.0.0.1", ""},
+		{"rubbish", "10.0.0.1:1234", []string{"198.51.100.1, rubbish"}, "10.0.0.1", ""},
+		{"a proxy that does not know", "10.0.0.1:1234", []string{"198.51.100.1, unknown"}, "10.0.0.1", ""},
+		{"rubbish behind a proxy", "10.0.0.1:1234", []string{"rubbish, 10.0.0.2"}, "10.0.0.2", ""},
+		{"with port", "10.0.0.1:1234", []string{"198.51.100.1:5555"}, "198.51.100.1", "*"},
+		{"IPv6", "[fd00::1]:1234", []string{"2001:DB8::1"}, "2001:db8::1", "2001:db8::/64"},
+		{"IPv6 direct", "[2001:db8:1:2:3:4:5:6]:1", nil, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{"IPv6 with brackets and port", "[fd00::1]:1234", []string{"[2001:db8::1]:99"}, "2001:db8::1", "2001:db8::/64"},
+		{"IPv6 with brackets", "[fd00::1]:1234", []string{"[2001:db8::1]"}, "2001:db8::1", "2001:db8::/64"},
+		{"IPv4 in IPv6 peer", "[::ffff:10.0.0.1]:1234", []string{"198.51.100.1"}, "198.51.100.1", "*"},
+		{"IPv4 in IPv6 stranger", "[::ffff:203.0.113.9]:1234", []string{"198.51.100.1"}, "203.0.113.9", "*"},
+		{"IPv4 in IPv6 client", "10.0.0.1:1", []string{"::ffff:203.0.113.9"}, "203.0.113.9", "*"},
+		{"zone", "[fe80::1%eth0]:1234", nil, "fe80::1", "fe80::/64"},
+		{"no peer address", "@", []string{"198.51.100.1"}, "", ""},
+		{"many hops", "10.0.0.1:1", []string{strings.Repeat("10.0.0.9,", 1000) + "10.0.0.2"}, "10.0.0.9", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -298,8 +307,11 @@ func TestClientAddress(t *testing.T) {
 			r := get("/actor")
 			r.RemoteAddr = tt.peer
 			r.Header["X-Forwarded-For"] = tt.forwarded
-			if got := actorOf(t, k, r).IP; got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
+			if tt.network == "*" {
+				tt.network = tt.want
+			}
+			if got := actorOf(t, k, r); got.IP != tt.want || got.Network != tt.network {
+				t.Errorf("got %q of %q, want %q of %q", got.IP, got.Network, tt.want, tt.network)
 			}
 		})
 	}

@@ -36,7 +36,19 @@ type caughtMessage struct {
 	To       string    `json:"to"`
 	Subject  string    `json:"subject"`
 	Text     string    `json:"text"`
+	HTML     string    `json:"html"` // source, never rendered here
 	CaughtAt time.Time `json:"caught_at"`
+}
+
+// Links are those of the text, so that the page can be walked on from.
+func (m caughtMessage) Links() []string {
+	var links []string
+	for word := range strings.FieldsSeq(m.Text) {
+		if strings.HasPrefix(word, "http://") || strings.HasPrefix(word, "https://") {
+			links = append(links, word)
+		}
+	}
+	return links
 }
 
 type mailboxPages struct {
@@ -45,12 +57,12 @@ type mailboxPages struct {
 }
 
 func (p mailboxPages) messages() []caughtMessage {
-	caught := p.mailbox.Messages()
+	caught := p.mailbox.Letters()
 	messages := make([]caughtMessage, 0, len(caught))
 	for _, c := range caught {
 		messages = append(messages, caughtMessage{
-			ID: string(c.Message.ID), Kind: string(c.Message.Kind), To: c.Message.To,
-			Subject: c.Message.Subject, Text: c.Message.Text, CaughtAt: c.At,
+			ID: string(c.Letter.ID), Kind: string(c.Letter.Kind), To: c.Letter.To,
+			Subject: c.Letter.Subject, Text: c.Letter.Text, HTML: c.Letter.HTML, CaughtAt: c.At,
 		})
 	}
 	return messages

@@ -17,15 +17,15 @@ import (
 )
 
 // caught is a mailbox of fixed content.
-type caught []ports.CaughtMessage
+type caught []ports.CaughtLetter
 
-func (c caught) Messages() []ports.CaughtMessage { return c }
+func (c caught) Letters() []ports.CaughtLetter { return c }
 
 // mailboxWith serves the messages, newest first, caught a minute apart.
-func mailboxWith(messages ...domain.Message) http.Handler {
+func mailboxWith(letters ...domain.Letter) http.Handler {
 	var box caught
-	for i, m := range messages {
-		box = append(box, ports.CaughtMessage{At: fake.Epoch().Add(-time.Duration(i) * time.Minute), Message: m})
+	for i, m := range letters {
+		box = append(box, ports.CaughtLetter{At: fake.Epoch().Add(-time.Duration(i) * time.Minute), Letter: m})
 	}
 	return web.Mailbox(box)
 }
@@ -43,7 +43,7 @@ func ask(t *testing.T, h http.Handler, method, path, accept string) *httptest.Re
 
 func TestMailboxListsInJSON(t *testing.T) {
 	t.Parallel()
-	one, two := fake.Message(1), fake.Message(2)
+	one, two := fake.Letter(1), fake.Letter(2)
 	w := ask(t, mailboxWith(two, one), http.MethodGet, "/dev/mail", "application/json")
 	if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != "application/json" {
 		t.Fatalf("got %d of type %q, want 200 of type application/json", w.Code, got)
@@ -59,7 +59,7 @@ func TestMailboxListsInJSON(t *testing.T) {
 	}
 	want := map[string]string{
 		"id": string(two.ID), "kind": "session_theft", "to": two.To, "subject": two.Subject,
-		"text": two.Text, "caught_at": fake.Epoch().Format(time.RFC3339Nano),
+		"text": two.Text, "html": two.HTML, "caught_at": fake.Epoch().Format(time.RFC3339Nano),
 	}
 	for key, value := range want {
 		if list.Items[0][key] != value {
@@ -70,8 +70,8 @@ func TestMailboxListsInJSON(t *testing.T) {
 
 func TestMailboxShowsOneInJSON(t *testing.T) {
 	t.Parallel()
-	one := fake.Message(1)
-	w := ask(t, mailboxWith(one, fake.Message(2)), http.MethodGet, "/dev/mail/"+string(one.ID), "application/json")
+	one := fake.Letter(1)
+	w := ask(t, mailboxWith(one, fake.Letter(2)), http.MethodGet, "/dev/mail/"+string(one.ID), "application/json")
 	var got map[string]string
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got["id"] != string(one.ID) || got["text"] != one.Text {
 		t.Errorf("got %d %s (%v), want message 1", w.Code, w.Body, err)
@@ -92,7 +92,7 @@ func TestEmptyMailbox(t *testing.T) {
 func TestMailboxNeverRendersMessagesAsMarkup(t *testing.T) {
 	t.Parallel()
 	const attack = `</pre></title><script>alert(1)</script>"'&`
-	m := fake.Message(1, func(m *domain.Message) { m.Subject, m.Text = attack, attack })
+	m := fake.Letter(1, func(m *domain.Letter) { m.Subject, m.Text, m.HTML = attack, attack, attack })
 	h := mailboxWith(m)
 	for _, path := range []string{"/dev/mail", "/dev/mail/" + string(m.ID)} {
 		w := ask(t, h, http.MethodGet, path, "text/html")
@@ -105,9 +105,31 @@ func TestMailboxNeverRendersMessagesAsMarkup(t *testing.T) {
 	}
 }
 
+func TestMailboxShowsBothPartsAndTheLinks(t *testing.T) {
+	t.Parallel()
+	const link = "https://auth.example/links/reset-password#token=abc-DEF_123"
+	m := fake.Letter(1, func(l *domain.Letter) {
+		l.Text = "Open\n\n" + link + "\n\nor javascript:alert(1) or not.\n"
+		l.HTML = `<p><a href="` + link + `">Open</a></p>`
+	})
+	body := ask(t, mailboxWith(m), http.MethodGet, "/dev/mail/"+string(m.ID), "").Body.String()
+	for _, want := range []string{`<p><a href="` + link + `">` + link + `</a></p>`, "&lt;p&gt;&lt;a href=&#34;" + link, "or javascript:alert(1) or not."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("page: got %s, want it to hold %s", body, want)
+		}
+	}
+	if got := strings.Count(body, "href="); got != 3 { // the link, the source, the way back
+		t.Errorf("page: got %d links in %s, want 3", got, body)
+	}
+	plain := fake.Letter(2, func(l *domain.Letter) { l.HTML = "" })
+	if body := ask(t, mailboxWith(plain), http.MethodGet, "/dev/mail/"+string(plain.ID), "").Body.String(); strings.Contains(body, "<details>") {
+		t.Errorf("page of a letter without HTML: got %s, want no source", body)
+	}
+}
+
 func TestMailboxPolicyAllowsExactlyItsStyleSheet(t *testing.T) {
 	t.Parallel()
-	w := ask(t, mailboxWith(fake.Message(1)), http.MethodGet, "/dev/mail", "text/html")
+	w := ask(t, mailboxWith(fake.Letter(1)), http.MethodGet, "/dev/mail", "text/html")
 	_, rest, found := strings.Cut(w.Body.String(), "<style>")
 	sheet, _, closed := strings.Cut(rest, "</style>")
 	if !found || !closed {
@@ -123,7 +145,7 @@ func TestMailboxPolicyAllowsExactlyItsStyleSheet(t *testing.T) {
 
 func TestMailboxAnswersAndItsHeaders(t *testing.T) {
 	t.Parallel()
-	known := "/dev/mail/" + string(fake.Message(1).ID)
+	known := "/dev/mail/" + string(fake.Letter(1).ID)
 	tests := []struct {
 		method, path string
 		status       int
@@ -138,7 +160,7 @@ func TestMailboxAnswersAndItsHeaders(t *testing.T) {
 		{http.MethodDelete, known, http.StatusMethodNotAllowed},
 		{http.MethodOptions, known, http.StatusMethodNotAllowed},
 	}
-	h := mailboxWith(fake.Message(1))
+	h := mailboxWith(fake.Letter(1))
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			t.Parallel()

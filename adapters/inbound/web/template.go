@@ -36,6 +36,11 @@ const listBody = `{{if .Items}}<table>
 {{end}}`
 
 const messageBody = `<p>To {{.To}}, <time>{{.CaughtAt.Format "2006-01-02T15:04:05Z07:00"}}</time>, kind {{.Kind}}</p>
-<pre>{{.Text}}</pre>
-<p><a href="/dev/mail">All messages</a></p>
+{{range .Links}}<p><a href="{{.}}">{{.}}</a></p>
+{{end}}<pre>{{.Text}}</pre>
+{{with .HTML}}<details>
+<summary>Source of the HTML part</summary>
+<pre>{{.}}</pre>
+</details>
+{{end}}<p><a href="/dev/mail">All messages</a></p>
 `

@@ -217,6 +217,30 @@ func login(n int) step {
 	}
 }
 
+// erase removes the account of session n, and all of its sessions with it.
+func erase(n int) step {
+	return func(ctx context.Context, tx ports.Tx) error {
+		a, err := tx.Accounts().ByID(ctx, sessionOf(n).ID)
+		if err != nil {
+			return err
+		}
+		return tx.Erasures().Erase(ctx, a.ID, a.Version, fake.Epoch())
+	}
+}
+
+// eraseAndReturn leaves the account of session n and its sessions as they were at first.
+func eraseAndReturn(n int) step {
+	return func(ctx context.Context, tx ports.Tx) error {
+		if err := erase(n)(ctx, tx); err != nil {
+			return err
+		}
+		if err := tx.Accounts().Create(ctx, sessionOf(n)); err != nil {
+			return err
+		}
+		return errors.Join(createSession(n%2)(ctx, tx), createSession(n%2+2)(ctx, tx))
+	}
+}
+
 func purge(ctx context.Context, tx ports.Tx) error {
 	_, err := tx.Sessions().Purge(ctx, fake.Epoch().Add(time.Microsecond), 100)
 	return err

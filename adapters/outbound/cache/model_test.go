@@ -84,13 +84,14 @@ func (m *model) write() step {
 	n := m.session()
 	return map[string]step{
 		"end": end(n), "end all": endAll(n), "advance": advance(n), "rename": rename(n, "Ada"), "login": login(n), "purge": purge,
+		"erase and return": eraseAndReturn(n),
 		"create again": func(ctx context.Context, tx ports.Tx) error {
 			if err := createSession(n)(ctx, tx); !errors.Is(err, ports.ErrConflict) {
 				return err
 			}
 			return nil
 		},
-	}[rapid.SampledFrom([]string{"end", "end all", "advance", "rename", "login", "purge", "create again"}).Draw(m.t, "write")]
+	}[rapid.SampledFrom([]string{"end", "end all", "advance", "rename", "login", "purge", "create again", "erase and return"}).Draw(m.t, "write")]
 }
 
 // check reads through the cache and compares with the truth.

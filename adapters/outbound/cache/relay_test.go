@@ -142,7 +142,7 @@ func pair(t *testing.T) (one, other *replica) {
 func TestWritesOfOthersAreSeenOnceTheyWereAnnounced(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]step{
-		"end": end(0), "end all": endAll(0), "advance": advance(0), "rename": rename(0, "Ada"), "login": login(0),
+		"end": end(0), "end all": endAll(0), "advance": advance(0), "rename": rename(0, "Ada"), "login": login(0), "erase": erase(0),
 		"purge": func(ctx context.Context, tx ports.Tx) error { return errors.Join(end(0)(ctx, tx), purge(ctx, tx)) },
 		"twice": func(ctx context.Context, tx ports.Tx) error {
 			return errors.Join(rename(0, "Ada")(ctx, tx), end(0)(ctx, tx))

@@ -48,6 +48,27 @@ func (r *replay) Guards() ports.Guards { _ = r.pass(); return ports.UnsupportedG
 // Imports implements ports.Tx.
 func (r *replay) Imports() ports.Imports { _ = r.pass(); return ports.UnsupportedImports{} }
 
+// OneTimeTokens implements ports.Tx.
+func (r *replay) OneTimeTokens() ports.OneTimeTokens {
+	_ = r.pass()
+	return ports.UnsupportedOneTimeTokens{}
+}
+
+// Throttles implements ports.Tx.
+func (r *replay) Throttles() ports.Throttles { _ = r.pass(); return ports.UnsupportedThrottles{} }
+
+// Erasures implements ports.Tx.
+func (r *replay) Erasures() ports.Erasures { _ = r.pass(); return ports.UnsupportedErasures{} }
+
+// PersonalData implements ports.Tx.
+func (r *replay) PersonalData() ports.PersonalData {
+	_ = r.pass()
+	return ports.UnsupportedPersonalData{}
+}
+
+// AuditChain implements ports.Tx.
+func (r *replay) AuditChain() ports.AuditChain { _ = r.pass(); return ports.UnsupportedAuditChain{} }
+
 // pass ends the run at a call that only the store answers.
 func (r *replay) pass() error {
 	if r.ended {

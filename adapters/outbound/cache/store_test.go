@@ -33,7 +33,7 @@ func TestASecondViewOpensNothing(t *testing.T) {
 func TestWritesAreSeenAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]step{
-		"end": end(0), "end all": endAll(0), "advance": advance(0), "rename": rename(0, "Ada"), "login": login(0),
+		"end": end(0), "end all": endAll(0), "advance": advance(0), "rename": rename(0, "Ada"), "login": login(0), "erase": erase(0),
 		"purge": func(ctx context.Context, tx ports.Tx) error {
 			if err := end(0)(ctx, tx); err != nil {
 				return err
@@ -52,6 +52,26 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				t.Errorf("after the write: %+v, %v, %d Views of the store; want it seen", after, err, opened)
 			}
 		})
+	}
+}
+
+// The account and each of its sessions, whichever of them was read.
+func TestAnErasedAccountIsGoneAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings())
+	w.wants(0, 1)
+	w.wants(2, 1)
+	w.wants(1, 1)
+	w.update(erase(0))
+	for _, n := range []int{0, 2} {
+		if who, _, err := w.authenticate(n); !errors.Is(err, ports.ErrNotFound) {
+			t.Errorf("session %d of the erased account: got %+v, %v; want %v", n, who, err, ports.ErrNotFound)
+		}
+	}
+	w.wants(1, 0) // of somebody else
+	w.below.lastView = func() error { return ports.ErrUnavailable }
+	if who, _, err := w.authenticate(0); err == nil {
+		t.Errorf("without the store: got %+v of the erased account", who)
 	}
 }
 

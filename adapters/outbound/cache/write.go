@@ -22,6 +22,9 @@ func (t writingTx) Accounts() ports.Accounts { return writtenAccounts{t.Tx.Accou
 // Sessions implements ports.Tx.
 func (t writingTx) Sessions() ports.Sessions { return writtenSessions{t.Tx.Sessions(), t.w} }
 
+// Erasures implements ports.Tx.
+func (t writingTx) Erasures() ports.Erasures { return writtenErasures{t.Tx.Erasures(), t.w} }
+
 type writtenAccounts struct {
 	ports.Accounts
 	w *writing
@@ -70,4 +73,15 @@ func (s writtenSessions) Purge(ctx context.Context, before time.Time, limit int)
 		s.w.any()
 	}
 	return n, err
+}
+
+type writtenErasures struct {
+	ports.Erasures
+	w *writing
+}
+
+// Erase implements ports.Erasures. The sessions of the account go with it.
+func (s writtenErasures) Erase(ctx context.Context, accountID domain.ID, from domain.AccountVersion, at time.Time) error {
+	s.w.row(accountID)
+	return s.Erasures.Erase(ctx, accountID, from, at)
 }

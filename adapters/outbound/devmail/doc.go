@@ -1,3 +1,3 @@
 // Package devmail is the developer mailbox: a mailer that delivers nothing and
-// keeps the last messages in memory, where the operations listener shows them.
+// keeps the last letters in memory, where the operations listener shows them.
 package devmail

@@ -9,15 +9,15 @@ import (
 	"authserve/ports"
 )
 
-// capacity is how many messages are kept; the oldest goes first.
+// capacity is how many letters are kept; the oldest goes first.
 const capacity = 100
 
-// Mailbox catches messages. Safe for concurrent use.
+// Mailbox catches letters. Safe for concurrent use.
 type Mailbox struct {
 	clock ports.Clock
 
 	mu     sync.Mutex
-	caught []ports.CaughtMessage // oldest first
+	caught []ports.CaughtLetter // oldest first
 }
 
 var (
@@ -28,13 +28,13 @@ var (
 // New makes an empty mailbox.
 func New(clock ports.Clock) *Mailbox { return &Mailbox{clock: clock} }
 
-// Send keeps m. A message sent again is kept again, as a mail system would.
+// Send keeps l. A letter sent again is kept again, as a mail system would.
 // Errors: KindInvalid for a bad address, so that it shows in development.
-func (b *Mailbox) Send(ctx context.Context, m domain.Message) error {
+func (b *Mailbox) Send(ctx context.Context, l domain.Letter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := domain.ParseEmail(m.To); err != nil {
+	if _, err := domain.ParseEmail(l.To); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -42,12 +42,12 @@ func (b *Mailbox) Send(ctx context.Context, m domain.Message) error {
 	if len(b.caught) == capacity {
 		b.caught = slices.Delete(b.caught, 0, 1)
 	}
-	b.caught = append(b.caught, ports.CaughtMessage{At: b.clock.Now(), Message: m})
+	b.caught = append(b.caught, ports.CaughtLetter{At: b.clock.Now(), Letter: l})
 	return nil
 }
 
-// Messages implements ports.Mailbox.
-func (b *Mailbox) Messages() []ports.CaughtMessage {
+// Letters implements ports.Mailbox.
+func (b *Mailbox) Letters() []ports.CaughtLetter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	newestFirst := slices.Clone(b.caught)

@@ -31,6 +31,7 @@ func (s accounts) Create(ctx context.Context, a domain.Account) error {
 		SetNillableUsername(optionalText(a.Username.Name)).
 		SetNillableUsernameCanonical(optionalText(a.Username.Canonical)).
 		SetDisplayName(a.DisplayName).
+		SetLocale(a.Locale).
 		SetStatus(string(a.Status)).
 		SetRoles(convert[string](a.Roles)).
 		SetNillableEmailVerifiedAt(optional(a.EmailVerifiedAt)).
@@ -132,6 +133,7 @@ func (s accounts) Update(ctx context.Context, a domain.Account, from domain.Acco
 		SetEmail(a.Email.Address).
 		SetEmailCanonical(a.Email.Canonical).
 		SetDisplayName(a.DisplayName).
+		SetLocale(a.Locale).
 		SetStatus(string(a.Status)).
 		SetRoles(convert[string](a.Roles)).
 		SetAuthGeneration(a.Version.AuthGeneration).
@@ -182,6 +184,7 @@ func accountOf(row *ent.Account) domain.Account {
 		Email:           domain.Email{Address: row.Email, Canonical: row.EmailCanonical},
 		Username:        domain.Username{Name: text(row.Username), Canonical: text(row.UsernameCanonical)},
 		DisplayName:     row.DisplayName,
+		Locale:          row.Locale,
 		Status:          domain.AccountStatus(row.Status),
 		Roles:           convert[domain.Role](row.Roles),
 		EmailVerifiedAt: instant(row.EmailVerifiedAt),

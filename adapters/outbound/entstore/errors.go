@@ -71,6 +71,9 @@ func conflictField(key, primary string) string {
 		return "email"
 	case "accounts_username_canonical", "accounts.username_canonical", "accounts.accounts_username_canonical":
 		return "username"
+	case "one_time_tokens_slot", "one_time_tokens.one_time_tokens_slot",
+		"one_time_tokens.account_id, one_time_tokens.purpose, one_time_tokens.slot":
+		return "slot"
 	default:
 		return primary
 	}

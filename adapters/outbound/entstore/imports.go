@@ -97,7 +97,7 @@ func (s imports) allOrNothing(ctx context.Context, fn func() error) error {
 func (s imports) insertAccounts(ctx context.Context, batch []domain.ImportedAccount) error {
 	into := s.insertInto(account.Table).Columns(
 		account.FieldID, account.FieldEmail, account.FieldEmailCanonical,
-		account.FieldUsername, account.FieldUsernameCanonical, account.FieldDisplayName,
+		account.FieldUsername, account.FieldUsernameCanonical, account.FieldDisplayName, account.FieldLocale,
 		account.FieldStatus, account.FieldRoles, account.FieldEmailVerifiedAt,
 		account.FieldAuthGeneration, account.FieldCredentialVersion, account.FieldProfileVersion,
 		account.FieldCreatedAt, account.FieldUpdatedAt, account.FieldLastLoginAt)
@@ -109,7 +109,7 @@ func (s imports) insertAccounts(ctx context.Context, batch []domain.ImportedAcco
 		}
 		into.Values(
 			string(a.ID), a.Email.Address, a.Email.Canonical,
-			optionalText(a.Username.Name), optionalText(a.Username.Canonical), a.DisplayName,
+			optionalText(a.Username.Name), optionalText(a.Username.Canonical), a.DisplayName, a.Locale,
 			string(a.Status), json.RawMessage(roles), optional(a.EmailVerifiedAt),
 			a.Version.AuthGeneration, a.Version.Credential, a.Version.Profile,
 			domain.Instant(a.CreatedAt), domain.Instant(a.UpdatedAt), optional(a.LastLoginAt))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"authserve/adapters/outbound/entstore"
+	"authserve/ports"
+	"authserve/ports/fake"
 )
 
 // TestALongWaitForTheLockIsTold: otherwise nobody knows why nothing happens. The lock
@@ -43,6 +45,13 @@ func TestALongWaitForTheLockIsTold(t *testing.T) {
 				if err == nil {
 					err = store.Close()
 				}
+				return err
+			})
+			snapshot := taken(t)
+			wait("Restore", func(cfg entstore.Config) error {
+				_, err := entstore.Restore(t.Context(), cfg, snapshot, entstore.RestoreOptions{
+					RestoreOptions: ports.RestoreOptions{Replace: true}, Clock: fake.NewClock(fake.Epoch()), IDs: &fake.IDs{},
+				})
 				return err
 			})
 		}

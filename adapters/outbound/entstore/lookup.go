@@ -17,16 +17,17 @@ import (
 // Every authenticated request reads one session and one account by id, every refresh
 // moves one session on, and every login finds an account, its credential and whether
 // it has sessions to end. Ent builds the text of a statement anew each time, which
-// costs more than running it, so these have fixed texts. Everything else goes through
-// Ent, but for imports.
+// costs more than running it, so these have fixed texts, and so has what Ent cannot
+// say. Everything else goes through Ent, but for imports.
 type statements struct {
 	sessionByID, advanceSession, moreSessions  string
 	accountByID, accountByEmail, accountByName string
 	credentialByID                             string
+	countFailure                               string
 }
 
 func newStatements(name string) statements {
-	const account = "SELECT id, email, email_canonical, username, username_canonical, display_name, status, roles, " +
+	const account = "SELECT id, email, email_canonical, username, username_canonical, display_name, locale, status, roles, " +
 		"email_verified_at, auth_generation, credential_version, profile_version, created_at, updated_at, " +
 		"last_login_at FROM accounts WHERE "
 	s := statements{
@@ -41,10 +42,17 @@ func newStatements(name string) statements {
 		accountByEmail: account + "email_canonical = ?",
 		accountByName:  account + "username_canonical = ?",
 		credentialByID: "SELECT password_hash, version, changed_at FROM credentials WHERE id = ?",
+		countFailure: "INSERT INTO throttles (id, failures, last_failure_at) VALUES (?, 1, ?) " +
+			"ON CONFLICT (id) DO UPDATE SET failures = throttles.failures + 1, last_failure_at = excluded.last_failure_at",
 	}
-	if name == dialect.Postgres {
+	switch name {
+	case dialect.MySQL:
+		s.countFailure = "INSERT INTO throttles (id, failures, last_failure_at) VALUES (?, 1, ?) " +
+			"ON DUPLICATE KEY UPDATE failures = failures + 1, last_failure_at = VALUES(last_failure_at)"
+	case dialect.Postgres:
 		for _, text := range []*string{
 			&s.sessionByID, &s.advanceSession, &s.moreSessions, &s.accountByID, &s.accountByEmail, &s.accountByName, &s.credentialByID,
+			&s.countFailure,
 		} {
 			*text = numbered(*text)
 		}
@@ -80,7 +88,7 @@ func (t *tx) sessionByID(ctx context.Context, id string) (*ent.Session, error) {
 func (t *tx) account(ctx context.Context, query, key string) (*ent.Account, error) {
 	row := new(ent.Account)
 	err := t.lookup(ctx, query, []any{key},
-		&row.ID, &row.Email, &row.EmailCanonical, &row.Username, &row.UsernameCanonical, &row.DisplayName, &row.Status,
+		&row.ID, &row.Email, &row.EmailCanonical, &row.Username, &row.UsernameCanonical, &row.DisplayName, &row.Locale, &row.Status,
 		list{&row.Roles}, &row.EmailVerifiedAt, &row.AuthGeneration, &row.CredentialVersion, &row.ProfileVersion,
 		&row.CreatedAt, &row.UpdatedAt, &row.LastLoginAt)
 	return row, err

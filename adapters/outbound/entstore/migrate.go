@@ -66,6 +66,14 @@ func NewMigrator(cfg Config) (*Migrator, error) {
 // String says which database it is, without a password.
 func (m *Migrator) String() string { return m.engine.String() }
 
+// Absent reports that there is no database yet. It makes none, and asks no server.
+func (m *Migrator) Absent() (bool, error) {
+	if absent := m.engine.migrations().absent; absent != nil {
+		return absent()
+	}
+	return false, nil
+}
+
 // Up implements ports.Migrator.
 func (m *Migrator) Up(ctx context.Context) ([]ports.Migration, error) {
 	var applied []ports.Migration
@@ -118,13 +126,15 @@ func (m *Migrator) down(ctx context.Context, refuse func(*runner, context.Contex
 // is pending.
 func (m *Migrator) Status(ctx context.Context) ([]ports.Migration, error) {
 	plan := m.engine.migrations()
-	if plan.absent != nil {
-		if absent, err := plan.absent(); absent || err != nil {
-			return pending(plan.files)
-		}
+	absent, err := m.Absent()
+	if err != nil {
+		return nil, m.unavailable(err)
+	}
+	if absent {
+		return pending(plan.files)
 	}
 	var all []ports.Migration
-	err := m.alone(ctx, func(r *runner) (err error) {
+	err = m.alone(ctx, func(r *runner) (err error) {
 		if recorded, err := r.look(ctx); err != nil {
 			return err
 		} else if !recorded {

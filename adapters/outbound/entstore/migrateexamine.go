@@ -60,10 +60,8 @@ func (m *Migrator) Examine(ctx context.Context) (Examination, error) {
 		return x, err
 	}
 	x.Newest = known[len(known)-1].Version
-	if plan.absent != nil {
-		if x.Absent, err = plan.absent(); x.Absent || err != nil {
-			return x, m.wrapped(err)
-		}
+	if x.Absent, err = m.Absent(); x.Absent || err != nil {
+		return x, m.wrapped(err)
 	}
 	db := plan.look()
 	err = m.examine(ctx, db, known, &x)

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -114,26 +113,13 @@ func TestTenProcessesApplyEachStepOnce(t *testing.T) {
 	t.Parallel()
 	everyDatabase(t, func(t *testing.T, fresh func(*testing.T) entstore.Config) {
 		cfg := fresh(t)
-		var (
-			all     sync.WaitGroup
-			mu      sync.Mutex
-			applied []int64
-		)
-		for range 10 {
-			all.Go(func() {
-				steps, killed := child(t.Context(), t, cfg.URL)
-				if killed {
-					t.Error("a process died")
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				applied = append(applied, steps...)
-			})
-		}
-		all.Wait()
-		if known := complete(t, newMigrator(t, cfg)); len(applied) != len(known) {
-			t.Errorf("the processes applied %v, want each of %v once", applied, known)
-		}
+		eachStepOnce(t, cfg, func() []int64 {
+			applied, killed := child(t.Context(), t, cfg.URL)
+			if killed {
+				t.Error("a process died")
+			}
+			return applied
+		})
 	})
 }
 

@@ -27,16 +27,16 @@ func everyDatabase(t *testing.T, test func(t *testing.T, fresh func(*testing.T) 
 		t.Parallel()
 		test(t, func(t *testing.T) entstore.Config { t.Helper(); return config(t) })
 	})
-	for _, server := range servers.All() {
-		t.Run(server.Name(), func(t *testing.T) {
-			t.Parallel()
-			test(t, func(t *testing.T) entstore.Config { t.Helper(); return entstore.Config{URL: server.URL(t)} })
-		})
-	}
+	onEachServer(t, func(t *testing.T, server *dbtest.Server) {
+		test(t, func(t *testing.T) entstore.Config { t.Helper(); return entstore.Config{URL: server.URL(t)} })
+	})
 }
 
-// mysqlServers are those without transactions for a schema.
-func mysqlServers() []*dbtest.Server { return []*dbtest.Server{servers.MariaDB, servers.MySQL} }
+// onEachMySQL is onEachServer for those without transactions for a schema.
+func onEachMySQL(t *testing.T, test func(t *testing.T, server *dbtest.Server)) {
+	t.Helper()
+	onServers(t, []*dbtest.Server{servers.MariaDB, servers.MySQL}, test)
+}
 
 func migrated(t *testing.T, cfg entstore.Config) *entstore.Migrator {
 	t.Helper()
@@ -160,34 +160,44 @@ func TestTenMigratorsApplyEachStepOnce(t *testing.T) {
 	t.Parallel()
 	everyDatabase(t, func(t *testing.T, fresh func(*testing.T) entstore.Config) {
 		cfg := fresh(t)
-		var (
-			all     sync.WaitGroup
-			mu      sync.Mutex
-			applied []int64
-		)
 		together := newMeeting(10)
-		for range 10 {
-			all.Go(func() {
-				m := newMigrator(t, cfg)
-				if m.Dialect() != dialect.SQLite { // there the lock comes before the connection
-					m = m.Through(func(db *sql.DB) *sql.DB { return through(db, &attendee{meeting: together}) })
-				}
-				steps, err := m.Up(t.Context())
-				if err != nil {
-					t.Errorf("Up: %v", err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for _, step := range steps {
-					applied = append(applied, step.Version)
-				}
-			})
-		}
-		all.Wait()
-		if known := complete(t, newMigrator(t, cfg)); len(applied) != len(known) {
-			t.Errorf("the steps %v were applied, want each of %v once", applied, known)
-		}
+		eachStepOnce(t, cfg, func() (applied []int64) {
+			m := newMigrator(t, cfg)
+			if m.Dialect() != dialect.SQLite { // there the lock comes before the connection
+				m = m.Through(func(db *sql.DB) *sql.DB { return through(db, &attendee{meeting: together}) })
+			}
+			steps, err := m.Up(t.Context())
+			if err != nil {
+				t.Errorf("Up: %v", err)
+			}
+			for _, step := range steps {
+				applied = append(applied, step.Version)
+			}
+			return applied
+		})
 	})
+}
+
+// eachStepOnce calls up ten times at once, which together are to apply each step once.
+func eachStepOnce(t *testing.T, cfg entstore.Config, up func() (applied []int64)) {
+	t.Helper()
+	var (
+		all     sync.WaitGroup
+		mu      sync.Mutex
+		applied []int64
+	)
+	for range 10 {
+		all.Go(func() {
+			steps := up()
+			mu.Lock()
+			defer mu.Unlock()
+			applied = append(applied, steps...)
+		})
+	}
+	all.Wait()
+	if known := complete(t, newMigrator(t, cfg)); len(applied) != len(known) {
+		t.Errorf("the steps %v were applied, want each of %v once", applied, known)
+	}
 }
 
 // meeting lets nobody go on before all are there.

@@ -33,15 +33,9 @@ var _ driver.Connector = (*mysqlConnector)(nil)
 
 // Connect implements driver.Connector.
 func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	ready, err := c.learnt(ctx)
+	conn, err := c.connect(ctx)
 	if err != nil {
-		return nil, explainMySQL(err)
-	}
-	conn, err := ready.Connect(ctx)
-	if err != nil {
-		return nil, explainMySQL(err)
+		return nil, c.explain(ctx, err)
 	}
 	whole, ok := conn.(mysqlDriverConn)
 	if !ok {
@@ -50,16 +44,30 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return mysqlConn{whole}, nil
 }
 
-// explainMySQL names what the driver leaves to guess. A server of PostgreSQL waits for
-// its client to speak first, as this one does: nothing tells it from a server that hangs.
-func explainMySQL(err error) error {
+func (c *mysqlConnector) connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	ready, err := c.learnt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ready.Connect(ctx)
+}
+
+var errNotMySQL = errors.New("the server speaks the protocol of PostgreSQL, and not that of MySQL: URLs of PostgreSQL begin with postgres://")
+
+// explain names what the driver leaves to guess. PostgreSQL waits for its client to
+// speak first, as a client of MySQL waits for its server: it looks like one that hangs.
+func (c *mysqlConnector) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, mysql.ErrNoTLS):
 		return ports.ErrUnusable.Wrap(err)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no answer within %s (nor would there be from PostgreSQL, whose URLs begin with postgres://): %w", connectTimeout, err)
-	default:
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded):
 		return err
+	case c.known() == nil && !isDial(err) && listen(ctx, c.config.Net, c.config.Addr).isPostgres():
+		return ports.ErrUnusable.Wrap(errNotMySQL)
+	default:
+		return fmt.Errorf("no answer within %s: %w", connectTimeout, err)
 	}
 }
 
@@ -69,10 +77,7 @@ func (*mysqlConnector) Driver() driver.Driver { return mysql.MySQLDriver{} }
 // learnt asks the server unless that was done. Those who come meanwhile ask too,
 // instead of waiting for an answer that may not come.
 func (c *mysqlConnector) learnt(ctx context.Context) (driver.Connector, error) {
-	c.mu.Lock()
-	ready := c.ready
-	c.mu.Unlock()
-	if ready != nil {
+	if ready := c.known(); ready != nil {
 		return ready, nil
 	}
 	ready, err := c.learn(ctx)
@@ -83,6 +88,13 @@ func (c *mysqlConnector) learnt(ctx context.Context) (driver.Connector, error) {
 	defer c.mu.Unlock()
 	c.ready = ready
 	return ready, nil
+}
+
+// known is what was learnt; nil: nothing yet.
+func (c *mysqlConnector) known() driver.Connector {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready
 }
 
 func (c *mysqlConnector) learn(ctx context.Context) (driver.Connector, error) {

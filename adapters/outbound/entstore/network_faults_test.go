@@ -14,7 +14,13 @@ import (
 // onEachServer runs test beside itself on every kind of server.
 func onEachServer(t *testing.T, test func(t *testing.T, server *dbtest.Server)) {
 	t.Helper()
-	for _, server := range servers.All() {
+	onServers(t, servers.All(), test)
+}
+
+// onServers runs test beside itself on some servers.
+func onServers(t *testing.T, some []*dbtest.Server, test func(t *testing.T, server *dbtest.Server)) {
+	t.Helper()
+	for _, server := range some {
 		t.Run(server.Name(), func(t *testing.T) {
 			t.Parallel()
 			test(t, server)

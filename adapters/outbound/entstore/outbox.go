@@ -27,8 +27,9 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 		SetKind(string(m.Kind)).
 		SetAccountID(string(m.AccountID)).
 		SetRecipient(m.To).
-		SetSubject(m.Subject).
-		SetBody(m.Text).
+		SetLocale(m.Locale).
+		SetData(m.Data).
+		SetGeneration(m.Generation).
 		SetState(string(domain.MessagePending)).
 		SetCreatedAt(domain.Instant(m.CreatedAt)).
 		SetAttempt(m.Attempt).
@@ -139,18 +140,19 @@ func (s outbox) Purge(ctx context.Context, before time.Time, limit int) (int, er
 
 func messageOf(row *ent.Message) domain.Message {
 	return domain.Message{
-		ID:        domain.ID(row.ID),
-		Kind:      domain.MessageKind(row.Kind),
-		AccountID: domain.ID(row.AccountID),
-		To:        row.Recipient,
-		Subject:   row.Subject,
-		Text:      row.Body,
-		State:     domain.MessageState(row.State),
-		CreatedAt: row.CreatedAt.UTC(),
-		Attempt:   row.Attempt,
-		Failures:  row.Failures,
-		DueAt:     row.DueAt.UTC(),
-		SettledAt: instant(row.SettledAt),
-		LastError: row.LastError,
+		ID:         domain.ID(row.ID),
+		Kind:       domain.MessageKind(row.Kind),
+		AccountID:  domain.ID(row.AccountID),
+		To:         row.Recipient,
+		Locale:     row.Locale,
+		Data:       row.Data,
+		Generation: row.Generation,
+		State:      domain.MessageState(row.State),
+		CreatedAt:  row.CreatedAt.UTC(),
+		Attempt:    row.Attempt,
+		Failures:   row.Failures,
+		DueAt:      row.DueAt.UTC(),
+		SettledAt:  instant(row.SettledAt),
+		LastError:  row.LastError,
 	}
 }

@@ -66,7 +66,11 @@ func (e postgresEngine) connector(settings map[string]string) driver.Connector {
 	if config.ConnectTimeout == 0 { // connect_timeout in the URL sets it
 		config.ConnectTimeout = connectTimeout
 	}
-	return postgresConnector{Connector: stdlib.GetConnector(*config), encrypted: config.TLSConfig != nil && len(config.Fallbacks) == 0}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	return postgresConnector{
+		Connector: stdlib.GetConnector(*config), network: network, address: address,
+		encrypted: config.TLSConfig != nil && len(config.Fallbacks) == 0,
+	}
 }
 
 func setDefault(m map[string]string, key, value string) {

@@ -48,9 +48,8 @@ func FuzzAfterPrefix(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, prefix, text string) {
-		if !utf8.ValidString(prefix) || !utf8.ValidString(text) {
-			t.Skip("Search finds nothing for these")
-		}
+		// Search finds nothing for what is no text, and most that is tried here would be none.
+		prefix, text = strings.ToValidUTF8(prefix, "\U0010ffff"), strings.ToValidUTF8(text, "\ud7ff")
 		end := entstore.AfterPrefix(prefix)
 		if !utf8.ValidString(end) {
 			t.Errorf("AfterPrefix(%q) = %q is no text", prefix, end)

@@ -10,17 +10,18 @@ import (
 	"testing"
 
 	"authserve/adapters/outbound/entstore"
+	"authserve/ports"
 )
 
-// closed is a database at path that nobody has open, with account 7.
-func closed(t *testing.T, path string) {
+// closed is a database at path that nobody has open, with account n.
+func closed(t *testing.T, path string, n int) {
 	t.Helper()
 	store, err := entstore.Open(t.Context(), at(path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = store.Migrator().Up(t.Context())
-	if err := errors.Join(err, store.Update(t.Context(), createAccount(7)), store.Close()); err != nil {
+	if err := errors.Join(err, store.Update(t.Context(), createAccount(n)), store.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -51,7 +52,7 @@ func TestRestoreByRootKeepsTheOwner(t *testing.T) {
 			dir := t.TempDir()
 			database := filepath.Join(dir, "auth.db")
 			if there {
-				closed(t, database)
+				closed(t, database, 7)
 			}
 			entries, err := os.ReadDir(dir)
 			if err != nil {
@@ -66,7 +67,7 @@ func TestRestoreByRootKeepsTheOwner(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := restore(t, database, taken(t), entstore.RestoreOptions{Replace: there}); err != nil {
+			if _, err := restore(t, database, taken(t), ports.RestoreOptions{Replace: there}); err != nil {
 				t.Fatal(err)
 			}
 			for _, name := range filesIn(t, dir) {
@@ -85,7 +86,7 @@ func TestRestoreRefusesWhereItCannotKeepTheOwner(t *testing.T) {
 	}
 	dir := t.TempDir()
 	database, snapshot := filepath.Join(dir, "auth.db"), taken(t)
-	closed(t, database)
+	closed(t, database, 7)
 	before := filesIn(t, dir)
 	for path, mode := range map[string]os.FileMode{
 		dir: 0o777, database: 0o666, database + ".migrate.lock": 0o666, snapshot: 0o644, filepath.Dir(snapshot): 0o755, filepath.Dir(dir): 0o755,
@@ -96,11 +97,11 @@ func TestRestoreRefusesWhereItCannotKeepTheOwner(t *testing.T) {
 		}
 	}
 	err := asNobody(t, func() error {
-		_, err := restore(t, database, snapshot, entstore.RestoreOptions{Replace: true})
+		_, err := restore(t, database, snapshot, ports.RestoreOptions{Replace: true})
 		return err
 	})
-	if !errors.Is(err, entstore.ErrRestoreFailed) || !strings.Contains(err.Error(), "belongs to") {
-		t.Errorf("Restore = %v, want %v that names the owner", err, entstore.ErrRestoreFailed)
+	if !errors.Is(err, ports.ErrRestoreFailed) || !strings.Contains(err.Error(), "belongs to") {
+		t.Errorf("Restore = %v, want %v that names the owner", err, ports.ErrRestoreFailed)
 	}
 	if names := filesIn(t, dir); !slices.Equal(names, before) || !hasAccount(t, open(t, at(database)), 7) {
 		t.Errorf("there are %q, want %q", names, before)
@@ -118,7 +119,7 @@ func TestRestoreFollowsTheLink(t *testing.T) {
 		}
 		return link, target
 	}
-	check := func(t *testing.T, link, target string, o entstore.RestoreOptions) entstore.Restored {
+	check := func(t *testing.T, link, target string, o ports.RestoreOptions) ports.Restored {
 		t.Helper()
 		got, err := restore(t, link, taken(t), o)
 		if err != nil {
@@ -138,11 +139,11 @@ func TestRestoreFollowsTheLink(t *testing.T) {
 	t.Run("to a database", func(t *testing.T) {
 		t.Parallel()
 		link, target := linked(t)
-		closed(t, link)
-		if _, err := restore(t, link, taken(t), entstore.RestoreOptions{}); !errors.Is(err, entstore.ErrDatabaseExists) {
-			t.Errorf("Restore = %v, want %v", err, entstore.ErrDatabaseExists)
+		closed(t, link, 7)
+		if _, err := restore(t, link, taken(t), ports.RestoreOptions{}); !errors.Is(err, ports.ErrDatabaseExists) {
+			t.Errorf("Restore = %v, want %v", err, ports.ErrDatabaseExists)
 		}
-		got := check(t, link, target, entstore.RestoreOptions{Replace: true})
+		got := check(t, link, target, ports.RestoreOptions{Replace: true})
 		if filepath.Dir(got.Kept) != filepath.Dir(target) || got.Database != link || !hasAccount(t, open(t, at(got.Kept)), 7) {
 			t.Errorf("Restore = %+v, want the database before beside %s", got, target)
 		}
@@ -155,7 +156,7 @@ func TestRestoreFollowsTheLink(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		check(t, link, target, entstore.RestoreOptions{Replace: true})
+		check(t, link, target, ports.RestoreOptions{Replace: true})
 	})
 	t.Run("to a log alone", func(t *testing.T) {
 		t.Parallel()
@@ -163,14 +164,14 @@ func TestRestoreFollowsTheLink(t *testing.T) {
 		if err := os.WriteFile(target+"-wal", []byte("log"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := restore(t, link, taken(t), entstore.RestoreOptions{}); !errors.Is(err, entstore.ErrDatabaseExists) {
-			t.Errorf("Restore = %v, want %v", err, entstore.ErrDatabaseExists)
+		if _, err := restore(t, link, taken(t), ports.RestoreOptions{}); !errors.Is(err, ports.ErrDatabaseExists) {
+			t.Errorf("Restore = %v, want %v", err, ports.ErrDatabaseExists)
 		}
 	})
 	t.Run("to nothing yet", func(t *testing.T) {
 		t.Parallel()
 		link, target := linked(t)
-		check(t, link, target, entstore.RestoreOptions{})
+		check(t, link, target, ports.RestoreOptions{})
 	})
 	t.Run("by a relative link to a link", func(t *testing.T) {
 		t.Parallel()
@@ -179,7 +180,7 @@ func TestRestoreFollowsTheLink(t *testing.T) {
 		if err := os.Symlink("auth.db", second); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := restore(t, second, taken(t), entstore.RestoreOptions{}); err != nil {
+		if _, err := restore(t, second, taken(t), ports.RestoreOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if !hasAccount(t, open(t, at(target)), 1) {

@@ -17,28 +17,11 @@ import (
 	"authserve/ports"
 )
 
-// Why a snapshot is not restored.
-var (
-	ErrDatabaseExists = domain.NewError(domain.KindConflict, "database_exists", "There is a database already.")
-	ErrDatabaseInUse  = domain.NewError(domain.KindConflict, "database_in_use", "Another program has the database open.")
-	ErrRestoreFailed  = domain.NewError(domain.KindUnavailable, "restore_failed", "The snapshot could not be restored.")
-)
-
-// RestoreOptions say how to restore.
+// RestoreOptions say how to restore, and what the audit event of it is made with.
 type RestoreOptions struct {
-	Replace      bool // keep a database that is there under another name; otherwise refuse
-	KeepSessions bool // otherwise all end
-	Clock        ports.Clock
-	IDs          ports.IDs
-}
-
-// Restored is what a restore did.
-type Restored struct {
-	Snapshot      ports.Snapshot
-	Database      string // the file that was restored
-	Kept          string // where the database before is now; empty: there was none
-	SessionsEnded int
-	Migrated      []ports.Migration // steps that the snapshot lacked
+	ports.RestoreOptions
+	Clock ports.Clock
+	IDs   ports.IDs
 }
 
 // Restore makes the snapshot at path the database of cfg. All work is done on a
@@ -46,35 +29,34 @@ type Restored struct {
 // database that only went on by an audit event. Then the copy takes the database's
 // name in one step: whenever the process ends, one of the two is there, whole.
 //
-// The caller makes sure that no service starts meanwhile. Errors:
-// ports.ErrSnapshotUnusable, ErrDatabaseExists, ErrDatabaseInUse, ErrRestoreFailed,
-// ports.ErrUnsupported.
-func Restore(ctx context.Context, cfg Config, path string, o RestoreOptions) (restored Restored, err error) {
+// The caller makes sure that no service starts meanwhile. Errors: those of ports for
+// restoring, and ports.ErrUnsupported.
+func Restore(ctx context.Context, cfg Config, path string, o RestoreOptions) (restored ports.Restored, err error) {
 	snapshots, err := NewSnapshots(cfg)
 	if err != nil {
-		return Restored{}, err
+		return ports.Restored{}, err
 	}
 	target, err := snapshots.file()
 	if err != nil {
-		return Restored{}, err
+		return ports.Restored{}, err
 	}
 	if _, err := snapshots.Verify(ctx, path); err != nil {
-		return Restored{}, err
+		return ports.Restored{}, err
 	}
 	named := target
 	if target.file, err = followed(named.file); err != nil {
-		return Restored{}, ErrRestoreFailed.Wrap(err)
+		return ports.Restored{}, ports.ErrRestoreFailed.Wrap(err)
 	}
 	// Before the work; takeAside looks again.
 	if there := filesOf(target.file); len(there) > 0 && !o.Replace {
-		return Restored{}, ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
+		return ports.Restored{}, ports.ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
 	}
 	restored, err = target.restore(ctx, named.lockFile(), path, o)
 	restored.Database = named.file
-	if err == nil || errors.Is(err, ports.ErrSnapshotUnusable) || errors.Is(err, ErrDatabaseExists) || errors.Is(err, ErrDatabaseInUse) {
+	if err == nil || errors.Is(err, ports.ErrSnapshotUnusable) || errors.Is(err, ports.ErrDatabaseExists) || errors.Is(err, ports.ErrDatabaseInUse) {
 		return restored, err
 	}
-	return Restored{}, ErrRestoreFailed.Wrap(ended(ctx, err))
+	return ports.Restored{}, ports.ErrRestoreFailed.Wrap(ended(ctx, err))
 }
 
 // followed is the file behind path, which may be a link, also to a file that is not
@@ -95,11 +77,11 @@ func followed(path string) (string, error) {
 }
 
 // restore restores into the file of s. lock is the file that those lock who open it.
-func (s sqlite) restore(ctx context.Context, lock, path string, o RestoreOptions) (restored Restored, err error) {
+func (s sqlite) restore(ctx context.Context, lock, path string, o RestoreOptions) (restored ports.Restored, err error) {
 	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
 		return restored, err
 	}
-	unlock, err := lockFile(ctx, lock) // nobody opens or migrates it meanwhile
+	unlock, err := s.takeFile(ctx, lock) // nobody opens or migrates it meanwhile
 	if err != nil {
 		return restored, err
 	}
@@ -137,6 +119,12 @@ func (s sqlite) restore(ctx context.Context, lock, path string, o RestoreOptions
 	return restored, err
 }
 
+// takeFile is lockFile that tells s.waiting when it takes long.
+func (s sqlite) takeFile(ctx context.Context, lock string) (unlock func() error, err error) {
+	defer tellWaiting(ctx, s.waiting, func(context.Context) (string, error) { return fileHolder(lock) })()
+	return lockFile(ctx, lock)
+}
+
 // fill copies the file at path.
 func (f partialFile) fill(path string) (err error) {
 	source, err := os.Open(path) //nolint:gosec // the operator's file
@@ -149,7 +137,7 @@ func (f partialFile) fill(path string) (err error) {
 }
 
 // prepare makes the copy a database of this program that knows what it is.
-func prepare(ctx context.Context, file string, o RestoreOptions, restored *Restored) (err error) {
+func prepare(ctx context.Context, file string, o RestoreOptions, restored *ports.Restored) (err error) {
 	store, err := Open(ctx, Config{URL: (&url.URL{Scheme: "sqlite", Path: file}).String()})
 	if err != nil {
 		return err
@@ -168,6 +156,13 @@ func prepare(ctx context.Context, file string, o RestoreOptions, restored *Resto
 			}
 			var err error
 			if restored.SessionsEnded, err = all.end(ctx, domain.EndedByRestore, now); err != nil {
+				return err
+			}
+			tokens, ok := t.OneTimeTokens().(oneTimeTokens)
+			if !ok {
+				return ports.ErrUnsupported // as above
+			}
+			if _, err = tokens.end(ctx); err != nil {
 				return err
 			}
 		}
@@ -201,13 +196,13 @@ func (s sqlite) handOver(partial partialFile, lock string) error {
 }
 
 // replace gives the copy the name of the database, and keeps the one before.
-func (s sqlite) replace(partial partialFile, o RestoreOptions, restored *Restored) error {
+func (s sqlite) replace(partial partialFile, o RestoreOptions, restored *ports.Restored) error {
 	there := filesOf(s.file)
 	if len(there) == 0 {
 		return partial.publish(s.file)
 	}
 	if !o.Replace {
-		return ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
+		return ports.ErrDatabaseExists.Wrap(&fs.PathError{Op: "restore", Path: there[0], Err: fs.ErrExist})
 	}
 	release, err := holdLocks(s.file)
 	if err != nil {
@@ -278,7 +273,7 @@ const (
 
 // holdLocks takes all of SQLite's locks on the file, so that nobody can have it open
 // or open it. Where there is no file there is nothing to lock. Errors:
-// ErrDatabaseInUse.
+// ports.ErrDatabaseInUse.
 func holdLocks(file string) (release func(), err error) {
 	f, err := os.OpenFile(file, os.O_RDWR, 0) //nolint:gosec // the operator's configuration
 	if errors.Is(err, fs.ErrNotExist) {
@@ -291,7 +286,7 @@ func holdLocks(file string) (release func(), err error) {
 	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
-			return nil, ErrDatabaseInUse.Wrap(fmt.Errorf("%s: stop every authserve, and whatever else reads it", file))
+			return nil, ports.ErrDatabaseInUse.Wrap(fmt.Errorf("%s: stop every authserve, and whatever else reads it", file))
 		}
 		return nil, fmt.Errorf("lock %s: %w", file, err)
 	}

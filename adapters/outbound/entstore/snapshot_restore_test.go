@@ -22,7 +22,7 @@ func taken(t *testing.T) string {
 	store := open(t, cfg)
 	if err := store.Update(t.Context(), func(ctx context.Context, tx ports.Tx) error {
 		a := fake.Account(1)
-		return errors.Join(tx.Accounts().Create(ctx, a), tx.Sessions().Create(ctx, fake.Session(1, a)))
+		return errors.Join(tx.Accounts().Create(ctx, a), tx.Sessions().Create(ctx, fake.Session(1, a)), tx.OneTimeTokens().Put(ctx, fake.OneTimeToken(1, a)))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,24 @@ func read(t *testing.T, store *entstore.Store) (session1 domain.Session, events 
 	return session1, events
 }
 
+// links returns the one-time tokens of taken that are left.
+func links(t *testing.T, store *entstore.Store) (tokens []domain.OneTimeToken) {
+	t.Helper()
+	err := store.View(t.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		tokens, err = tx.OneTimeTokens().ListByAccount(ctx, fake.Account(1).ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
 func TestRestoreIntoAnEmptyPlace(t *testing.T) {
 	t.Parallel()
 	snapshot := taken(t)
 	database := filepath.Join(t.TempDir(), "new", "auth.db")
-	got, err := restore(t, database, snapshot, entstore.RestoreOptions{})
+	got, err := restore(t, database, snapshot, ports.RestoreOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +81,9 @@ func TestRestoreIntoAnEmptyPlace(t *testing.T) {
 	if session.EndReason != domain.EndedByRestore || !session.EndedAt.Equal(fake.Epoch()) {
 		t.Errorf("the session ended at %v by %q, want by %q", session.EndedAt, session.EndReason, domain.EndedByRestore)
 	}
+	if tokens := links(t, open(t, at(database))); len(tokens) != 0 {
+		t.Errorf("the one-time tokens %v are left", tokens)
+	}
 	if len(events) != 1 || events[0].Action != domain.AuditDatabaseRestored || events[0].Actor.ID != "root" || events[0].Detail["sessions_ended"] != "1" {
 		t.Errorf("the audit log is %+v", events)
 	}
@@ -79,12 +95,15 @@ func TestRestoreIntoAnEmptyPlace(t *testing.T) {
 func TestRestoreKeepsSessionsWhenAsked(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "auth.db")
-	got, err := restore(t, database, taken(t), entstore.RestoreOptions{KeepSessions: true})
+	got, err := restore(t, database, taken(t), ports.RestoreOptions{KeepSessions: true})
 	if err != nil || got.SessionsEnded != 0 {
 		t.Fatalf("Restore = %+v, %v", got, err)
 	}
 	if session, _ := read(t, open(t, at(database))); !session.EndedAt.IsZero() {
 		t.Errorf("the session has ended: %+v", session)
+	}
+	if tokens := links(t, open(t, at(database))); len(tokens) != 1 {
+		t.Errorf("the one-time tokens are %v, want that of the snapshot", tokens)
 	}
 }
 
@@ -95,9 +114,9 @@ func TestRestoreMigratesAnOlderSnapshot(t *testing.T) {
 	snapshot := taken(t)
 	spoil(t, snapshot, "UPDATE goose_db_version SET version_id = 1 WHERE version_id > 1")
 	database := filepath.Join(t.TempDir(), "auth.db")
-	_, err := restore(t, database, snapshot, entstore.RestoreOptions{})
-	if !errors.Is(err, entstore.ErrRestoreFailed) || !strings.Contains(err.Error(), "migration") {
-		t.Errorf("Restore = %v, want %v by a migration", err, entstore.ErrRestoreFailed)
+	_, err := restore(t, database, snapshot, ports.RestoreOptions{})
+	if !errors.Is(err, ports.ErrRestoreFailed) || !strings.Contains(err.Error(), "migration") {
+		t.Errorf("Restore = %v, want %v by a migration", err, ports.ErrRestoreFailed)
 	}
 	if names := filesIn(t, filepath.Dir(database)); !slices.Equal(names, []string{"auth.db.migrate.lock"}) {
 		t.Errorf("there are %q, want nothing but the lock", names)
@@ -120,10 +139,10 @@ func TestRestoreBesideADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := restore(t, database, snapshot, entstore.RestoreOptions{}); !errors.Is(err, entstore.ErrDatabaseExists) {
-		t.Errorf("Restore = %v, want %v", err, entstore.ErrDatabaseExists)
+	if _, err := restore(t, database, snapshot, ports.RestoreOptions{}); !errors.Is(err, ports.ErrDatabaseExists) {
+		t.Errorf("Restore = %v, want %v", err, ports.ErrDatabaseExists)
 	}
-	got, err := restore(t, database, snapshot, entstore.RestoreOptions{Replace: true})
+	got, err := restore(t, database, snapshot, ports.RestoreOptions{Replace: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +170,7 @@ func TestRestoreTakesTheOldLogAway(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, err := restore(t, database, taken(t), entstore.RestoreOptions{Replace: true})
+			got, err := restore(t, database, taken(t), ports.RestoreOptions{Replace: true})
 			if err != nil {
 				t.Fatal(err)
 			}

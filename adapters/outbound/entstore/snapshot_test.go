@@ -277,7 +277,7 @@ func TestVerifyNamesTheFault(t *testing.T) {
 			}
 			// What cannot be verified is not restored, and leaves nothing.
 			dir := t.TempDir()
-			_, err = restore(t, filepath.Join(dir, "auth.db"), path, entstore.RestoreOptions{})
+			_, err = restore(t, filepath.Join(dir, "auth.db"), path, ports.RestoreOptions{})
 			if names := filesIn(t, dir); !errors.Is(err, ports.ErrSnapshotUnusable) || len(names) > 0 {
 				t.Errorf("Restore = %v and left %q, want %v and nothing", err, names, ports.ErrSnapshotUnusable)
 			}
@@ -311,11 +311,10 @@ func TestServersHaveToolsOfTheirOwn(t *testing.T) {
 
 func openRaw(path string) (*sql.DB, error) { return sql.Open("sqlite3", "file:"+path) }
 
-func restore(t *testing.T, database, path string, o entstore.RestoreOptions) (entstore.Restored, error) {
+func restore(t *testing.T, database, path string, o ports.RestoreOptions) (ports.Restored, error) {
 	t.Helper()
-	o.Clock, o.IDs = fake.NewClock(fake.Epoch()), &fake.IDs{}
 	ctx := domain.WithActor(t.Context(), domain.Actor{Kind: domain.ActorOperator, ID: "root"})
-	return entstore.Restore(ctx, at(database), path, o)
+	return entstore.Restore(ctx, at(database), path, entstore.RestoreOptions{RestoreOptions: o, Clock: fake.NewClock(fake.Epoch()), IDs: &fake.IDs{}})
 }
 
 // An index of an operator's own ends neither backups nor a restore.

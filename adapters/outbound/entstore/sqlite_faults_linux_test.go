@@ -101,14 +101,7 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			cfg := entstore.Config{URL: "sqlite://" + filepath.Join(dir, "auth.db")}
-			first, err := entstore.Open(t.Context(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = first.Migrator().Up(t.Context())
-			if err := errors.Join(err, first.Update(t.Context(), createAccount(1)), first.Close()); err != nil {
-				t.Fatal(err)
-			}
+			closed(t, file(t, cfg), 1)
 			lock := file(t, cfg) + ".migrate.lock"
 			if tt.dir == 0o555 { // as it is before the first start
 				if err := os.Remove(lock); err != nil {
@@ -121,7 +114,7 @@ func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-			err = asNobody(t, func() error {
+			err := asNobody(t, func() error {
 				store, err := entstore.Open(context.WithoutCancel(t.Context()), cfg)
 				if err == nil {
 					_ = store.Close()
@@ -157,14 +150,7 @@ func TestCorruptedFile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := config(t)
-			first, err := entstore.Open(t.Context(), cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = first.Migrator().Up(t.Context())
-			if err := errors.Join(err, first.Update(t.Context(), createAccount(1)), first.Close()); err != nil {
-				t.Fatal(err)
-			}
+			closed(t, file(t, cfg), 1)
 			content, err := os.ReadFile(file(t, cfg))
 			if err != nil {
 				t.Fatal(err)

@@ -97,6 +97,7 @@ func TestSpansHoldStatementsWithoutArguments(t *testing.T) {
 	ctx, root := provider.Tracer("test").Start(t.Context(), "request")
 	err := store.Update(ctx, func(ctx context.Context, tx ports.Tx) error {
 		everything(ctx, tx)
+		everythingOnce(ctx, tx)
 		_ = tx.Accounts().Create(ctx, account) // a violation: its error is recorded as well
 		return nil
 	})

@@ -87,19 +87,6 @@ func (s *tableSum) add(row []byte) {
 
 func (s *tableSum) text() string { return hex.EncodeToString(s.sum[:]) }
 
-// Absent reports that there is no database yet that could be exported. It makes none, as
-// Open would, and asks no server. Errors: a faulty Config.
-func Absent(cfg Config) (bool, error) {
-	e, err := newEngine(cfg)
-	if err != nil {
-		return false, err
-	}
-	if absent := e.migrations().absent; absent != nil {
-		return absent()
-	}
-	return false, nil
-}
-
 // Export implements ports.Transferer in one read transaction.
 func (s *Store) Export(ctx context.Context, w io.Writer, progress func(ports.TransferReport)) (ports.TransferReport, error) {
 	if err := s.checkImported(ctx); err != nil {

@@ -183,5 +183,17 @@ func (t *tx) Idempotency() ports.Idempotency { return idempotency{t} }
 // Imports implements ports.Tx.
 func (t *tx) Imports() ports.Imports { return imports{t} }
 
+// OneTimeTokens implements ports.Tx.
+func (t *tx) OneTimeTokens() ports.OneTimeTokens { return oneTimeTokens{t} }
+
+// Throttles implements ports.Tx.
+func (t *tx) Throttles() ports.Throttles { return throttles{t} }
+
+// Erasures implements ports.Tx.
+func (t *tx) Erasures() ports.Erasures { return erasures{t} }
+
+// PersonalData implements ports.Tx.
+func (t *tx) PersonalData() ports.PersonalData { return personalData{t} }
+
 // Guards implements ports.Tx.
 func (t *tx) Guards() ports.Guards { return guards{t} }

@@ -3,8 +3,11 @@ package entstore_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"authserve/adapters/outbound/entstore"
@@ -57,8 +60,14 @@ func TestWhatWaitingDoesNotMendIsPermanent(t *testing.T) {
 		"a schema that is not there":     {servers.Postgres, query("sslmode=disable&search_path=nowhere"), "no schema"},
 		"PostgreSQL without TLS":         {servers.Postgres, query("sslmode=require"), "refused TLS"},
 		"MariaDB without TLS":            {servers.MariaDB, query("tls=true"), "TLS"},
-		"MariaDB taken for PostgreSQL":   {servers.Postgres, foreign(servers.MariaDB, "postgres"), "does not speak the protocol of PostgreSQL"},
-		"the same, and TLS is preferred": {servers.Postgres, func(t *testing.T, u *url.URL) { foreign(servers.MariaDB, "postgres")(t, u); u.RawQuery = "" }, "does not speak the protocol of PostgreSQL"},
+		"MariaDB taken for PostgreSQL":   {servers.Postgres, foreign(servers.MariaDB, "postgres"), "begin with mysql://"},
+		"the same, and TLS is preferred": {servers.Postgres, func(t *testing.T, u *url.URL) { foreign(servers.MariaDB, "postgres")(t, u); u.RawQuery = "" }, "begin with mysql://"},
+		"the same, and TLS is required": {servers.Postgres, func(t *testing.T, u *url.URL) {
+			foreign(servers.MariaDB, "postgres")(t, u)
+			u.RawQuery = "sslmode=require"
+		}, "begin with mysql://"},
+		"PostgreSQL taken for MariaDB": {servers.MariaDB, foreign(servers.Postgres, "mysql"), "begin with postgres://"},
+		"the same, and TLS is wanted":  {servers.MariaDB, func(t *testing.T, u *url.URL) { foreign(servers.Postgres, "mysql")(t, u); u.RawQuery = "tls=true" }, "begin with postgres://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,19 +84,59 @@ func TestWhatWaitingDoesNotMendIsPermanent(t *testing.T) {
 	}
 }
 
-// TestAServerThatSaysNothingMayBeAnother: PostgreSQL waits for its client to begin, and
-// so does a client of MySQL.
-func TestAServerThatSaysNothingMayBeAnother(t *testing.T) {
+// TestServersAreToldByWhatTheySayFirst: the handshake of MySQL begins with its length,
+// which the driver of PostgreSQL takes for the kind of a message.
+func TestServersAreToldByWhatTheySayFirst(t *testing.T) {
 	t.Parallel()
-	u, err := url.Parse(servers.Postgres.URL(t))
+	handshake := func(length byte) string {
+		return string([]byte{length, 0, 0, 0, 10}) + strings.Repeat("x", int(length)-1)
+	}
+	for name, c := range map[string]struct {
+		scheme, says string
+		want         string // empty: it may be a bad day
+	}{
+		"a handshake of MySQL 8":     {"postgres", handshake('J'), "begin with mysql://"},
+		"one that looks like a row":  {"postgres", handshake('D'), "begin with mysql://"},
+		"one that looks like TLS":    {"postgres", handshake('S'), "begin with mysql://"},
+		"one that looks like none":   {"postgres", handshake('N'), "begin with mysql://"},
+		"an error of MySQL":          {"postgres", "E\x00\x00\x00\xff\x10\x04Too many connections", "begin with mysql://"},
+		"another protocol":           {"postgres", "HTTP/1.1 400 Bad Request\r\n\r\n", ""},
+		"a line of four letters":     {"postgres", "220-\n220 mail.example.com\r\n", ""},
+		"nothing at all":             {"postgres", "", ""},
+		"another protocol for MySQL": {"mysql", "220 mail.example.com\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := entstore.Config{URL: c.scheme + "://u:p@" + says(t, c.says) + "/d"}
+			err := startOn(t.Context(), cfg)
+			if !errors.Is(err, ports.ErrUnavailable) || errors.Is(err, ports.ErrUnusable) != (c.want != "") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("a start = %v; want it permanent %v, with %q", err, c.want != "", c.want)
+			}
+		})
+	}
+}
+
+// says is the address of a server that says text to everybody, and closes the connection.
+func says(t *testing.T, text string) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Scheme, u.RawQuery = "mysql", ""
-	err = startOn(t.Context(), entstore.Config{URL: u.String()})
-	if !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "postgres://") {
-		t.Errorf("a start = %v; want one that asks whether it is PostgreSQL", err)
-	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, text)
+			_, _ = io.CopyN(io.Discard, conn, 8) // what was not read would reset the connection
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
+	return listener.Addr().String()
 }
 
 // TestANewerSchemaIsReady: an older release serves until it is replaced.

@@ -23,8 +23,18 @@ func TestCheckURL(t *testing.T) {
 			t.Errorf("%s: NewMigrator = %v", bad, err)
 		}
 	}
+	for _, bad := range []string{
+		"postgres://u@h/d?password=sec&ret-XYZZY", "mysql://u@h/d?password=sec&ret-XYZZY", "postgresql://u@h/d?sslmode=require&sslpassword=sec&ret-XYZZY=1",
+		"postgres://u@h/d?p%61ssword=ret-XYZZY", "postgres://u@h/d?PassWord=ret-XYZZY", "mysql://u@h/d?pwd=ret-XYZZY", "mysql://u@h/d?tls=true&passwd=ret-XYZZY",
+		"postgres://u@h/d?sslmode=%zz&password=ret-XYZZY", "postgres://u@h/d?password", "postgres://u@h?password=ret-XYZZY", "postgres:///d?password=ret-XYZZY",
+	} {
+		_, err := entstore.NewMigrator(entstore.Config{URL: bad})
+		if err == nil || !strings.Contains(err.Error(), "before the host") || strings.Contains(err.Error(), "XYZZY") {
+			t.Errorf("%s: got %v; want a fault that says where a password belongs, and no part of it", bad, err)
+		}
+	}
 	for _, good := range []string{
-		"postgres://u:p%40%2F%3F%23@h:5432/d?sslmode=require", "mysql://u:p:+!$&'()*,;=@h/d?tls=true", "postgres://h/d", "sqlite:///data/a@b#c@d.db", "sqlite:x@y@z",
+		"postgres://h/d?passfile=/etc/pgpass", "postgres://u:p%40%2F%3F%23@h:5432/d?sslmode=require", "mysql://u:p:+!$&'()*,;=@h/d?tls=true", "postgres://h/d", "sqlite:///data/a@b#c@d.db", "sqlite:x@y@z",
 	} {
 		if err := entstore.CheckURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -44,10 +54,13 @@ func noneOf(t *testing.T, password, text, innocent string) {
 	}
 }
 
+// passwordForms are where people put a password.
+var passwordForms = []string{"%s://user:%s@127.0.0.1:1/authserve", "%s://user@127.0.0.1:1/authserve?password=%s", "%s://user@127.0.0.1:1/authserve?sslpassword=%s"}
+
 // faultsOf is what opening a database says of it, where nobody listens.
-func faultsOf(t *testing.T, scheme, password string) string {
+func faultsOf(t *testing.T, form, scheme, password string) string {
 	t.Helper()
-	cfg := entstore.Config{URL: fmt.Sprintf("%s://user:%s@127.0.0.1:1/authserve", scheme, password)}
+	cfg := entstore.Config{URL: fmt.Sprintf(form, scheme, password)}
 	var all strings.Builder
 	fmt.Fprintln(&all, entstore.CheckURL(cfg.URL))
 	m, err := entstore.NewMigrator(cfg)
@@ -73,13 +86,15 @@ func TestNoErrorTellsAPassword(t *testing.T) {
 	const letters = "ABCXYZ0123456789abcdefghijklmnopqrstuvwxyz@@@///???###:::%%&=[]\\\"' ,;+!$<>{}|^~`-_."
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, scheme := range []string{"postgres", "postgresql", "mysql"} {
-		innocent := faultsOf(t, scheme, "x")
-		for range 300 {
-			password := make([]byte, 4+random.IntN(20))
-			for i := range password {
-				password[i] = letters[random.IntN(len(letters))]
+		for _, form := range passwordForms {
+			innocent := faultsOf(t, form, scheme, "x")
+			for range 200 {
+				password := make([]byte, 4+random.IntN(20))
+				for i := range password {
+					password[i] = letters[random.IntN(len(letters))]
+				}
+				noneOf(t, string(password), faultsOf(t, form, scheme, string(password)), innocent)
 			}
-			noneOf(t, string(password), faultsOf(t, scheme, string(password)), innocent)
 		}
 	}
 }
@@ -90,10 +105,13 @@ func FuzzNoErrorTellsAPassword(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, password string) {
 		for _, scheme := range []string{"postgres", "mysql"} {
-			raw := fmt.Sprintf("%s://user:%s@127.0.0.1:1/authserve", scheme, password)
 			_, innocent := entstore.NewMigrator(entstore.Config{URL: scheme + "://u:x@h:70000000/"})
-			m, err := entstore.NewMigrator(entstore.Config{URL: raw})
-			noneOf(t, password, fmt.Sprintln(entstore.CheckURL(raw), err, m), fmt.Sprintln(entstore.CheckURL("mysql://@@"), innocent, raw[:0], "the database authserve on 127.0.0.1:1"))
+			for _, form := range passwordForms {
+				raw := fmt.Sprintf(form, scheme, password)
+				m, err := entstore.NewMigrator(entstore.Config{URL: raw})
+				noneOf(t, password, fmt.Sprintln(entstore.CheckURL(raw), err, m),
+					fmt.Sprintln(entstore.CheckURL("mysql://@@"), entstore.CheckURL("mysql://h/d?pwd"), innocent, "the database authserve on 127.0.0.1:1"))
+			}
 		}
 	})
 }

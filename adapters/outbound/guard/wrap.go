@@ -87,6 +87,6 @@ type guardedMailer struct {
 
 var _ ports.Mailer = guardedMailer{}
 
-func (g guardedMailer) Send(ctx context.Context, m domain.Message) error {
-	return g.circuit.do(ctx, "send", func(ctx context.Context) error { return g.next.Send(ctx, m) })
+func (g guardedMailer) Send(ctx context.Context, l domain.Letter) error {
+	return g.circuit.do(ctx, "send", func(ctx context.Context) error { return g.next.Send(ctx, l) })
 }

@@ -148,18 +148,18 @@ func TestMailer(t *testing.T) {
 	inBubble(t, settings(), func(t *testing.T, r *rig) {
 		inner := &fake.Mailer{}
 		mailer := guard.Mailer(inner, r.circuit)
-		if err := mailer.Send(t.Context(), domain.Message{ID: "m1"}); err != nil {
+		if err := mailer.Send(t.Context(), domain.Letter{ID: "m1"}); err != nil {
 			t.Errorf("Send = %v, want none", err)
 		}
 		if sent := inner.Sent(); len(sent) != 1 || sent[0].ID != "m1" {
 			t.Errorf("sent %v, want m1", sent)
 		}
 		inner.Fail(domain.Invalid())
-		if err := mailer.Send(t.Context(), domain.Message{}); domain.KindOf(err) != domain.KindInvalid {
+		if err := mailer.Send(t.Context(), domain.Letter{}); domain.KindOf(err) != domain.KindInvalid {
 			t.Errorf("Send = %v, want the mailer's answer", err)
 		}
 		inner.Fail(errBroken)
-		if err := mailer.Send(t.Context(), domain.Message{}); !errors.Is(err, ports.ErrUnavailable) {
+		if err := mailer.Send(t.Context(), domain.Letter{}); !errors.Is(err, ports.ErrUnavailable) {
 			t.Errorf("Send = %v, want ErrUnavailable", err)
 		}
 		r.wantCounts(ports.BreakerCounts{Success: 2, Failure: 1})

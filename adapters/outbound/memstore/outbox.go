@@ -22,6 +22,7 @@ func (s outbox) Enqueue(ctx context.Context, m domain.Message) error {
 	if s.data.messages.has(m.ID) {
 		return ports.Conflict("id")
 	}
+	m = m.Clone()
 	m.State, m.SettledAt = domain.MessagePending, time.Time{}
 	s.write(m)
 	return nil
@@ -46,6 +47,7 @@ func (s outbox) Claim(ctx context.Context, now, leaseEnd time.Time, limit int) (
 		due[i].Attempt++
 		due[i].DueAt = domain.Instant(leaseEnd)
 		s.write(due[i])
+		due[i] = due[i].Clone()
 	}
 	return due, nil
 }
@@ -53,7 +55,7 @@ func (s outbox) Claim(ctx context.Context, now, leaseEnd time.Time, limit int) (
 // Sent implements ports.Outbox.
 func (s outbox) Sent(ctx context.Context, id domain.ID, attempt int, at time.Time) error {
 	return s.settle(ctx, id, attempt, func(m *domain.Message) {
-		m.State, m.SettledAt = domain.MessageSent, at
+		m.State, m.SettledAt, m.LastError = domain.MessageSent, at, ""
 	})
 }
 

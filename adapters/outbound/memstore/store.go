@@ -34,7 +34,14 @@ type data struct {
 	guards      table[string, int64]
 	messages    table[domain.ID, domain.Message]
 	events      table[domain.ID, domain.AuditEvent]
+	chain       table[int64, domain.ID]            // the events of links, by sequence number
+	heads       table[string, domain.AuditHead]    // the ends of the chain
+	links       table[domain.ID, domain.AuditLink] // by event
 	records     table[string, domain.IdempotencyRecord]
+	tokens      table[string, domain.OneTimeToken] // by hash
+	slots       table[slot, string]                // the hash of the token in it
+	throttles   table[string, domain.Throttle]
+	erasures    table[domain.ID, domain.Erasure]
 }
 
 // New returns an empty store.
@@ -52,7 +59,14 @@ func New() *Store {
 			guards:      table[string, int64]{},
 			messages:    table[domain.ID, domain.Message]{},
 			events:      table[domain.ID, domain.AuditEvent]{},
+			chain:       table[int64, domain.ID]{},
+			heads:       table[string, domain.AuditHead]{},
+			links:       table[domain.ID, domain.AuditLink]{},
 			records:     table[string, domain.IdempotencyRecord]{},
+			tokens:      table[string, domain.OneTimeToken]{},
+			slots:       table[slot, string]{},
+			throttles:   table[string, domain.Throttle]{},
+			erasures:    table[domain.ID, domain.Erasure]{},
 		},
 	}
 }

@@ -48,6 +48,18 @@ func (t *tx) Imports() ports.Imports { return imports{t} }
 // Guards implements ports.Tx.
 func (t *tx) Guards() ports.Guards { return guards{t} }
 
+// OneTimeTokens implements ports.Tx.
+func (t *tx) OneTimeTokens() ports.OneTimeTokens { return oneTimeTokens{t} }
+
+// Throttles implements ports.Tx.
+func (t *tx) Throttles() ports.Throttles { return throttles{t} }
+
+// Erasures implements ports.Tx.
+func (t *tx) Erasures() ports.Erasures { return erasures{t} }
+
+// PersonalData implements ports.Tx.
+func (t *tx) PersonalData() ports.PersonalData { return personalData{t} }
+
 // reading refuses a call on an ended transaction or with an ended context.
 func (t *tx) reading(ctx context.Context) error {
 	if t.ended {

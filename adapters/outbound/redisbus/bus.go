@@ -3,17 +3,13 @@ package redisbus
 import (
 	"context"
 	"errors"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"authserve/adapters/outbound/redisconn"
 	"authserve/core/domain"
 	"authserve/ports"
 )
@@ -21,11 +17,7 @@ import (
 // Channel is where the replicas meet. Its number changes when what is said there does.
 const Channel = "authserve.changes.1"
 
-const (
-	dialTimeout = 200 * time.Millisecond // a Redis is near
-	ioTimeout   = time.Second            // also while the caller has more patience
-	pingEvery   = time.Second
-)
+const pingEvery = time.Second
 
 // Bus implements ports.Announcer over Redis. Safe for concurrent use.
 type Bus struct {
@@ -35,65 +27,16 @@ type Bus struct {
 
 var _ ports.Announcer = (*Bus)(nil)
 
-var (
-	// errURL does not repeat the URL, which may hold a password.
-	errURL    = errors.New("must be a URL such as redis://user:password@host:6379, rediss://host:6380 with TLS, or unix:///run/redis.sock, with nothing behind it but the number of a database")
-	errSilent = errors.New("redis: silent for two seconds")
-)
+var errSilent = errors.New("redis: silent for two seconds")
 
-// CheckURL tells whether New takes the URL. Errors name no part of it.
-func CheckURL(raw string) error {
-	_, err := parse(raw)
-	return err
-}
-
-// parse takes no settings from the URL: what the timeouts are is decided here.
-func parse(raw string) (*redis.Options, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
-		return nil, errURL
-	}
-	switch u.Scheme {
-	case "redis", "rediss":
-		database := strings.TrimPrefix(u.Path, "/")
-		if _, err := strconv.ParseUint(database, 10, 16); u.Hostname() == "" || database != "" && err != nil {
-			return nil, errURL
-		}
-		if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
-			return nil, errURL
-		}
-	case "unix":
-		if u.Host != "" || len(u.Path) < 2 {
-			return nil, errURL
-		}
-	default:
-		return nil, errURL
-	}
-	o, err := redis.ParseURL(raw)
-	if err != nil {
-		return nil, errURL
-	}
-	return o, nil
-}
-
-// New makes a bus over the Redis of the URL: redis, rediss (TLS 1.2 or later, verified
-// by the system's roots) or unix. ids names this replica among the others. Nothing is
-// connected before the first call. Errors: the URL is none of these.
+// New makes a bus over the Redis of the URL, as redisconn.New takes it. ids names this
+// replica among the others. Nothing is connected before the first call.
 func New(rawURL domain.Secret, ids ports.IDs) (*Bus, error) {
-	o, err := parse(rawURL.Reveal())
+	client, err := redisconn.New(rawURL, 2) // one caller publishes, and there is room for a connection that hangs
 	if err != nil {
 		return nil, err
 	}
-	logging.Disable() // of the whole library: it writes text to standard error, and we return errors
-	// Without these a call on a dead Redis takes 1.7 s: five dials, three times.
-	o.DialTimeout, o.DialerRetries, o.MaxRetries = dialTimeout, 1, 1
-	o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = ioTimeout, ioTimeout, ioTimeout
-	o.ContextTimeoutEnabled = true
-	o.Protocol = 2 // all that is needed, and every Redis speaks it
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.PoolSize = 2 // one caller publishes, and there is room for a connection that hangs
-	return &Bus{client: redis.NewClient(o), self: ids.New()}, nil
+	return &Bus{client: client, self: ids.New()}, nil
 }
 
 // Close ends the connections. No call may be under way.
@@ -101,10 +44,7 @@ func (b *Bus) Close() error { return b.client.Close() }
 
 // Announce implements ports.Announcer.
 func (b *Bus) Announce(ctx context.Context, c ports.Changes) error {
-	if err := b.client.Publish(ctx, Channel, encode(b.self, c)).Err(); err != nil {
-		return translate(ctx, err)
-	}
-	return nil
+	return redisconn.Translate(ctx, b.client.Publish(ctx, Channel, encode(b.self, c)).Err())
 }
 
 // Listen implements ports.Announcer.
@@ -121,7 +61,7 @@ func (b *Bus) Listen(ctx context.Context, listening func(), heard func(ports.Cha
 	if l.silent.Load() {
 		err = errSilent
 	}
-	return translate(ctx, err)
+	return redisconn.Translate(ctx, err)
 }
 
 // receive reads until the connection ends.
@@ -176,12 +116,4 @@ func (l *link) watch(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// translate keeps the words of the error: the library puts no secrets in them.
-func translate(ctx context.Context, err error) error {
-	if ended := ctx.Err(); ended != nil {
-		return ended
-	}
-	return ports.ErrUnavailable.Wrap(err)
 }

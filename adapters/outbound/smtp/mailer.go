@@ -69,8 +69,8 @@ func New(cfg Config) (*Mailer, error) {
 // Send implements ports.Mailer. A permanent refusal of the recipient or of the
 // message is KindInvalid; every other failure, of the sender or of the
 // authentication too, is ErrUnavailable.
-func (s *Mailer) Send(ctx context.Context, m domain.Message) error {
-	l, err := s.compose(m)
+func (s *Mailer) Send(ctx context.Context, words domain.Letter) error {
+	l, err := s.compose(words)
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,7 @@ func (s *Mailer) Send(ctx context.Context, m domain.Message) error {
 // open greets, secures and authenticates.
 func (s *Mailer) open(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	name := addressLiteral(conn.LocalAddr())
+	conn = &boundedConn{Conn: conn, left: maxReplies}
 	if s.endpoint.security == implicitTLS {
 		secured := tls.Client(conn, s.tls)
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -150,7 +151,7 @@ func (s *Mailer) mechanism(offered []string) smtp.Auth {
 }
 
 // transfer runs one mail transaction (RFC 5321 section 3.3).
-func (s *Mailer) transfer(ctx context.Context, client *smtp.Client, l letter) error {
+func (s *Mailer) transfer(ctx context.Context, client *smtp.Client, l envelope) error {
 	if err := client.Mail("<" + s.from.Address + ">"); err != nil {
 		return failed(ctx, "MAIL", err)
 	}

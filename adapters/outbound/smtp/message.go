@@ -13,23 +13,24 @@ import (
 	"authserve/core/domain"
 )
 
-// letter is a message ready for transfer.
-type letter struct {
+// envelope is a letter ready for transfer.
+type envelope struct {
 	to   string // envelope address, ASCII
 	data []byte // header and body (RFC 5322)
 }
 
-// compose renders m. Errors: KindInvalid when m can never be sent.
-func (s *Mailer) compose(m domain.Message) (letter, error) {
+// compose renders m, in text and, where it has that, in HTML, the same bytes each time.
+// Errors: KindInvalid when m can never be sent.
+func (s *Mailer) compose(m domain.Letter) (envelope, error) {
 	to, err := asciiAddress(m.To)
 	if err != nil {
-		return letter{}, err
+		return envelope{}, err
 	}
 	if _, err := domain.ParseID(string(m.ID)); err != nil {
-		return letter{}, invalid("id", "The id of a message is a UUID.")
+		return envelope{}, invalid("id", "The id of a message is a UUID.")
 	}
 	if !utf8.ValidString(m.Subject) || strings.ContainsFunc(m.Subject, unicode.IsControl) {
-		return letter{}, invalid("subject", "A subject is one line of text.")
+		return envelope{}, invalid("subject", "A subject is one line of text.")
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(&mail.Address{Name: s.from.Name, Address: s.from.Address})
@@ -39,11 +40,15 @@ func (s *Mailer) compose(m domain.Message) (letter, error) {
 	msg.SetMessageIDWithValue(string(m.ID) + "@" + s.domain)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: keeps vacation notices away
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.SetBoundary("authserve-" + string(m.ID)) // instead of a random one
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
 	var data bytes.Buffer
 	if _, err := msg.WriteTo(&data); err != nil {
-		return letter{}, fmt.Errorf("smtp: compose: %w", err)
+		return envelope{}, fmt.Errorf("smtp: compose: %w", err)
 	}
-	return letter{to: to, data: data.Bytes()}, nil
+	return envelope{to: to, data: data.Bytes()}, nil
 }
 
 // asciiAddress is the form of address that every mail system takes: the local

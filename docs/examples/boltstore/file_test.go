@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -99,7 +100,9 @@ func TestFullFile(t *testing.T) {
 			if err := tx.Guards().Advance(ctx, "messages", int64(kept)); err != nil {
 				return err
 			}
-			return tx.Outbox().Enqueue(ctx, fake.Message(kept, func(m *domain.Message) { m.Text = string(make([]byte, 1<<20)) }))
+			return tx.Outbox().Enqueue(ctx, fake.Message(kept, func(m *domain.Message) {
+				m.Data = map[string]string{domain.DataDevice: strings.Repeat("x", 1<<20)}
+			}))
 		})
 		if err == nil {
 			kept++

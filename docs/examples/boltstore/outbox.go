@@ -44,7 +44,9 @@ func (s outbox) Claim(ctx context.Context, now, leaseEnd time.Time, limit int) (
 
 // Sent implements ports.Outbox.
 func (s outbox) Sent(ctx context.Context, id domain.ID, attempt int, at time.Time) error {
-	return s.settle(ctx, id, attempt, func(m *domain.Message) { m.State, m.SettledAt = domain.MessageSent, at })
+	return s.settle(ctx, id, attempt, func(m *domain.Message) {
+		m.State, m.SettledAt, m.LastError = domain.MessageSent, at, ""
+	})
 }
 
 // Retry implements ports.Outbox.

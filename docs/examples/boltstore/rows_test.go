@@ -86,6 +86,9 @@ func TestRowsOfVersion1AreRead(t *testing.T) {
 		events, err6 := tx.Audit().List(ctx, domain.AuditFilter{Subject: account.ID}, ten)
 		record, err7 := tx.Idempotency().ByKey(ctx, fake.IdempotencyRecord(1).Key)
 		count, err8 := tx.Guards().Read(ctx, "guard")
+		tokens, err9 := tx.OneTimeTokens().ListByAccount(ctx, account.ID)
+		throttle, err10 := tx.Throttles().ByKey(ctx, []byte("throttle"))
+		erasure, err11 := tx.Erasures().ByAccount(ctx, fake.Account(2).ID)
 		message.Attempt++
 		for what, pair := range map[string][2]any{
 			"account":    {byName, account},
@@ -96,12 +99,15 @@ func TestRowsOfVersion1AreRead(t *testing.T) {
 			"events":     {events.Items, []domain.AuditEvent{fake.AuditEvent(1)}},
 			"record":     {record, fake.IdempotencyRecord(1)},
 			"guard":      {count, int64(1)},
+			"tokens":     {tokens, []domain.OneTimeToken{fake.OneTimeToken(1, account)}},
+			"throttle":   {throttle, domain.Throttle{Key: []byte("throttle"), Failures: 1, LastFailure: now}},
+			"erasure":    {erasure, domain.Erasure{AccountID: fake.Account(2).ID, At: now, FinishedAt: now.Add(time.Hour)}},
 		} {
 			if !reflect.DeepEqual(pair[0], pair[1]) {
 				t.Errorf("%s: got\n%+v, want\n%+v", what, pair[0], pair[1])
 			}
 		}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11)
 	})
 	if err != nil {
 		t.Error(err)
@@ -121,7 +127,9 @@ func fixtures() (domain.Account, domain.Session, domain.Message) {
 
 func createAll(ctx context.Context, tx ports.Tx) error {
 	account, session, message := fixtures()
-	return errors.Join(
+	gone := fake.Account(2)
+	_, err := tx.Throttles().Fail(ctx, []byte("throttle"), fake.Epoch())
+	return errors.Join(err,
 		tx.Accounts().Create(ctx, account),
 		tx.Credentials().Create(ctx, fake.Credential(account)),
 		tx.Sessions().Create(ctx, session),
@@ -129,7 +137,11 @@ func createAll(ctx context.Context, tx ports.Tx) error {
 		tx.Outbox().Enqueue(ctx, message),
 		tx.Audit().Append(ctx, fake.AuditEvent(1)),
 		tx.Idempotency().Create(ctx, fake.IdempotencyRecord(1)),
-		tx.Guards().Advance(ctx, "guard", 0))
+		tx.Guards().Advance(ctx, "guard", 0),
+		tx.OneTimeTokens().Put(ctx, fake.OneTimeToken(1, account)),
+		tx.Accounts().Create(ctx, gone),
+		tx.Erasures().Erase(ctx, gone.ID, gone.Version, fake.Epoch()),
+		tx.Erasures().Finish(ctx, gone.ID, fake.Epoch().Add(time.Hour)))
 }
 
 func dump(t *testing.T, path string) []byte {

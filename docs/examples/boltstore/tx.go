@@ -57,6 +57,18 @@ func (x *tx) Guards() ports.Guards { return guards{x} }
 // Imports implements ports.Tx.
 func (x *tx) Imports() ports.Imports { return imports{x} }
 
+// OneTimeTokens implements ports.Tx.
+func (x *tx) OneTimeTokens() ports.OneTimeTokens { return oneTimeTokens{x} }
+
+// Throttles implements ports.Tx.
+func (x *tx) Throttles() ports.Throttles { return throttles{x} }
+
+// Erasures implements ports.Tx.
+func (x *tx) Erasures() ports.Erasures { return erasures{x} }
+
+// PersonalData implements ports.Tx.
+func (x *tx) PersonalData() ports.PersonalData { return personalData{x} }
+
 // reading is the first line of every method that reads: bbolt knows no contexts, and
 // panics when an ended transaction is used.
 func (x *tx) reading(ctx context.Context) error {
