@@ -18,6 +18,10 @@ type Sessions interface {
 	// at now: newest first by (CreatedAt, ID), without the newest skip of those that
 	// the page would begin with.
 	ListActive(ctx context.Context, accountID domain.ID, now time.Time, skip int, page domain.PageRequest) (domain.Page[domain.Session], error)
+	// SeenFrom reports whether the user agent and the address are those of a recent
+	// session of the account: at least of its domain.RecentSessions newest that are not
+	// ended, and as many that ended last. Every login from an unknown device asks.
+	SeenFrom(ctx context.Context, accountID domain.ID, userAgent, ip string) (bool, error)
 	// Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt of s
 	// where the session is not ended and its position (nonce, counter and retries) is
 	// still from. Of many contenders one succeeds. Whoever moves Generation gives a

@@ -89,6 +89,11 @@ func (UnsupportedSessions) ListActive(context.Context, domain.ID, time.Time, int
 	return domain.Page[domain.Session]{}, ErrUnsupported
 }
 
+// SeenFrom implements Sessions.
+func (UnsupportedSessions) SeenFrom(context.Context, domain.ID, string, string) (bool, error) {
+	return false, ErrUnsupported
+}
+
 // Advance implements Sessions.
 func (UnsupportedSessions) Advance(context.Context, domain.Session, domain.RefreshPosition) error {
 	return ErrUnsupported

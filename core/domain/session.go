@@ -22,6 +22,10 @@ const (
 	EndedByRestore      EndReason = "restored"       // of a snapshot of the database
 )
 
+// RecentSessions is how many of an account's sessions the login from an unknown device
+// is compared with, of those that go on and again of those that ended.
+const RecentSessions = 20
+
 // Session is one login on one device. It is one row for its whole life: refresh
 // tokens are derived from it (RefreshState), never stored.
 type Session struct {

@@ -98,10 +98,6 @@ func parseDevice(raw string) (token deviceToken, ok bool) {
 	}, true
 }
 
-// recentSessions is how many of an account's sessions a login from an unknown device is
-// compared with, ended ones that are still kept included.
-const recentSessions = 20
-
 // tellOfDevice writes the owner a notice of a login from an unknown device, inside the
 // transaction of the login and before its session. None is due for the first login of
 // an account, or where the program and the address are those of a recent session.
@@ -110,14 +106,8 @@ func (s *Service) tellOfDevice(ctx context.Context, tx ports.Tx, f found, now ti
 		return nil
 	}
 	actor := domain.ActorFrom(ctx)
-	recent, err := tx.PersonalData().Sessions(ctx, f.account.ID, domain.PageRequest{Limit: recentSessions})
-	if err != nil {
+	if seen, err := tx.Sessions().SeenFrom(ctx, f.account.ID, actor.UserAgent, actor.IP); seen || err != nil {
 		return err
-	}
-	for _, before := range recent.Items {
-		if before.UserAgent == actor.UserAgent && before.IP == actor.IP {
-			return nil
-		}
 	}
 	return s.sessions.Notify(ctx, tx, domain.NewMessage(s.ids.New(), domain.MessageNewDevice, f.account, map[string]string{
 		domain.DataAt: now.Format(time.RFC3339), domain.DataDevice: actor.UserAgent, domain.DataAddress: actor.IP,

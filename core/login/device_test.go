@@ -2,7 +2,6 @@ package login_test
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -252,29 +251,6 @@ func TestLoggingOutMakesNoDeviceUnknown(t *testing.T) {
 	}
 	if got := notices(t, w); len(got) != 0 {
 		t.Errorf("%d notices; want none", len(got))
-	}
-}
-
-func TestOnlyRecentSessionsAreCompared(t *testing.T) {
-	t.Parallel()
-	w := world.New(t)
-	w.Register(t, email)
-	home := whereabouts(t, "192.0.2.7", "Phone/1")
-	granted, err := guess(home, w, email, world.Password, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 20 {
-		w.Clock.Advance(time.Second)
-		if _, err := guess(whereabouts(t, fmt.Sprintf("198.51.100.%d", i), "x"), w, email, world.Password, granted.Device.Reveal()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := guess(home, w, email, world.Password, ""); err != nil {
-		t.Fatal(err)
-	}
-	if got := notices(t, w); len(got) != 1 {
-		t.Errorf("%d notices of a device whose session is the 21st; want 1", len(got))
 	}
 }
 

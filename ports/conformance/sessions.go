@@ -38,6 +38,11 @@ func sessionCases() []Case {
 			sessionListActiveLast,
 		},
 		{
+			"sessions.seen_from", true,
+			"SeenFrom finds the user agent and the address together, letter by letter, in the account's own sessions, the ended ones included, however many others there are.",
+			sessionSeenFrom,
+		},
+		{
 			"sessions.advance", true,
 			"Advance writes the refresh state, Generation, LastSeenAt and ExpiresAt, and no other field.",
 			sessionAdvance,
@@ -164,6 +169,52 @@ func sessionListActiveLast(s *subject) {
 			equal(s, "the active sessions but the newest "+strconv.Itoa(skip), page.Items, sessions[skip:])
 			equal(s, "whether there is more", page.Next != nil, false)
 		}
+	}
+}
+
+func sessionSeenFrom(s *subject) {
+	account, other := fake.Account(1), fake.Account(2)
+	s.given(account, other)
+	from := func(n int, account domain.Account, userAgent, ip string, end time.Time) domain.Session {
+		return fake.Session(n, account, func(v *domain.Session) {
+			v.UserAgent, v.IP = userAgent, ip
+			v.CreatedAt = fake.Epoch().Add(time.Duration(n) * time.Minute)
+			if !end.IsZero() {
+				v.EndedAt, v.EndReason = end, domain.EndedByLogout
+			}
+		})
+	}
+	var sessions []domain.Session
+	for n := range domain.RecentSessions - 1 { // as many that are none of the wanted
+		sessions = append(sessions,
+			from(10+n, account, "Filler/1.0", "192.0.2.1", time.Time{}),
+			from(100+n, account, "Filler/1.0", "192.0.2.1", fake.Epoch().Add(day)))
+	}
+	s.givenSessions(append(sessions,
+		from(1, account, "Active/1.0", "192.0.2.2", time.Time{}),
+		from(2, account, "Ended/1.0", "192.0.2.3", fake.Epoch().Add(time.Hour)),
+		from(3, other, "Other/1.0", "192.0.2.4", time.Time{}),
+		from(4, other, "", "", time.Time{}))...)
+	for _, c := range []struct {
+		account       domain.Account
+		userAgent, ip string
+		want          bool
+	}{
+		{account, "Active/1.0", "192.0.2.2", true},
+		{account, "Ended/1.0", "192.0.2.3", true},
+		{account, "Active/1.0", "192.0.2.3", false},
+		{account, "Ended/1.0", "192.0.2.2", false},
+		{account, "active/1.0", "192.0.2.2", false},
+		{account, "Other/1.0", "192.0.2.4", false},
+		{account, "", "", false},
+		{other, "Other/1.0", "192.0.2.4", true},
+		{other, "", "", true},
+		{fake.Account(3), "Active/1.0", "192.0.2.2", false},
+	} {
+		seen := read(s, func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Sessions().SeenFrom(ctx, c.account.ID, c.userAgent, c.ip)
+		})
+		equal(s, "whether "+strconv.Quote(c.userAgent)+" from "+strconv.Quote(c.ip)+" was seen", seen, c.want)
 	}
 }
 

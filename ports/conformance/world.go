@@ -180,6 +180,11 @@ func reads() []operation {
 			_, err := tx.Sessions().ListActive(ctx, account.ID, fake.Epoch(), 0, page)
 			return err
 		}},
+		{"Sessions.SeenFrom", func(ctx context.Context, tx ports.Tx) error {
+			given := fake.Session(1, account)
+			seen, err := tx.Sessions().SeenFrom(ctx, account.ID, given.UserAgent, given.IP)
+			return didSomething(seen, err)
+		}},
 		{"Keys.List", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Keys().List(ctx)
 			return err

@@ -180,6 +180,11 @@ func (s replayedSessions) ListActive(context.Context, domain.ID, time.Time, int,
 	return domain.Page[domain.Session]{}, s.r.pass()
 }
 
+// SeenFrom implements ports.Sessions.
+func (s replayedSessions) SeenFrom(context.Context, domain.ID, string, string) (bool, error) {
+	return false, s.r.pass()
+}
+
 // Advance implements ports.Sessions.
 func (s replayedSessions) Advance(context.Context, domain.Session, domain.RefreshPosition) error {
 	return s.r.pass()

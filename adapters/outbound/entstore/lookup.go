@@ -21,6 +21,7 @@ import (
 // say. Everything else goes through Ent, but for imports.
 type statements struct {
 	sessionByID, advanceSession, moreSessions  string
+	latestActive, latestEnded                  string
 	accountByID, accountByEmail, accountByName string
 	credentialByID                             string
 	countFailure                               string
@@ -38,6 +39,8 @@ func newStatements(name string) statements {
 			"refresh_counter = ?, refresh_retries = ?, refresh_key_id = ?, refresh_rotated_at = ?, refresh_retry_key = ? " +
 			"WHERE id = ? AND ended_at IS NULL AND refresh_nonce = ? AND refresh_counter = ? AND refresh_retries = ?",
 		moreSessions:   "SELECT 1 FROM sessions WHERE account_id = ? AND ended_at IS NULL LIMIT 1 OFFSET ?",
+		latestActive:   latestSessions("ended_at IS NULL", "created_at DESC"),
+		latestEnded:    latestSessions("ended_at IS NOT NULL", "ended_at DESC, created_at DESC"),
 		accountByID:    account + "id = ?",
 		accountByEmail: account + "email_canonical = ?",
 		accountByName:  account + "username_canonical = ?",
@@ -50,14 +53,22 @@ func newStatements(name string) statements {
 		s.countFailure = "INSERT INTO throttles (id, failures, last_failure_at) VALUES (?, 1, ?) " +
 			"ON DUPLICATE KEY UPDATE failures = failures + 1, last_failure_at = VALUES(last_failure_at)"
 	case dialect.Postgres:
+		// It does not see that what is NULL throughout needs no sorting.
+		s.latestActive = latestSessions("ended_at IS NULL", "ended_at DESC, created_at DESC")
 		for _, text := range []*string{
-			&s.sessionByID, &s.advanceSession, &s.moreSessions, &s.accountByID, &s.accountByEmail, &s.accountByName, &s.credentialByID,
-			&s.countFailure,
+			&s.sessionByID, &s.advanceSession, &s.moreSessions, &s.latestActive, &s.latestEnded,
+			&s.accountByID, &s.accountByEmail, &s.accountByName, &s.credentialByID, &s.countFailure,
 		} {
 			*text = numbered(*text)
 		}
 	}
 	return s
+}
+
+// latestSessions are where some of an account's sessions were from, the latest of them,
+// in the order of the index.
+func latestSessions(which, order string) string {
+	return fmt.Sprintf("SELECT user_agent, ip FROM sessions WHERE account_id = ? AND %s ORDER BY %s LIMIT %d", which, order, domain.RecentSessions)
 }
 
 // numbered turns ? into $1, $2 and so on. No text here has a ? of another kind.
@@ -109,6 +120,35 @@ func (t *tx) hasMoreSessions(ctx context.Context, accountID string, than int) (b
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// sessionSeenFrom looks at the account's sessions that go on first: the login of a
+// program without a memory is mostly found there, in the first row.
+func (t *tx) sessionSeenFrom(ctx context.Context, accountID, userAgent, ip string) (bool, error) {
+	for _, query := range []string{t.statements.latestActive, t.statements.latestEnded} {
+		if seen, err := t.anyFrom(ctx, query, accountID, userAgent, ip); seen || err != nil {
+			return seen, err
+		}
+	}
+	return false, nil
+}
+
+func (t *tx) anyFrom(ctx context.Context, query, accountID, userAgent, ip string) (bool, error) {
+	rows, err := t.sql.QueryContext(ctx, query, accountID)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var kept struct{ userAgent, ip string }
+		if err := rows.Scan(&kept.userAgent, &kept.ip); err != nil {
+			return false, err
+		}
+		if kept.userAgent == userAgent && kept.ip == ip {
+			return true, nil
+		}
+	}
+	return false, rows.Err()
 }
 
 // advanceSession returns how many rows it changed.

@@ -257,6 +257,8 @@ func inUse(ctx context.Context, tx ports.Tx, f dbtest.Filled) error {
 		check(err)
 		_, err = tx.Sessions().ListActive(ctx, ordinary, f.Now, 100, request)
 		check(err)
+		_, err = tx.Sessions().SeenFrom(ctx, busy, "Nobody/1.0", "192.0.2.1")
+		check(err)
 	}
 	check(tx.Accounts().RecordLogin(ctx, ordinary, 1, 1, f.Now))
 	session, err := tx.Sessions().ByID(ctx, f.Session(1))

@@ -91,6 +91,12 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 	}), nil
 }
 
+// SeenFrom implements ports.Sessions.
+func (s sessions) SeenFrom(ctx context.Context, accountID domain.ID, userAgent, ip string) (bool, error) {
+	seen, err := s.sessionSeenFrom(ctx, string(accountID), userAgent, ip)
+	return seen, s.fault(ctx, err)
+}
+
 // Advance implements ports.Sessions.
 func (s sessions) Advance(ctx context.Context, v domain.Session, from domain.RefreshPosition) error {
 	if s.denied != nil {

@@ -57,6 +57,7 @@ func everything(ctx context.Context, tx ports.Tx) {
 	_, _ = tx.Sessions().ByID(ctx, session.ID)
 	for _, page := range []domain.PageRequest{{Limit: 10}, {Limit: 10, After: &at}} {
 		_, _ = tx.Sessions().ListActive(ctx, id, now, 0, page)
+		_, _ = tx.Sessions().SeenFrom(ctx, id, session.UserAgent, session.IP)
 		for _, filter := range []domain.AuditFilter{
 			{}, {Subject: id}, {Action: domain.AuditLoginFailed}, {Subject: id, Action: domain.AuditLoginFailed},
 		} {

@@ -62,6 +62,17 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 	return page, nil
 }
 
+// SeenFrom implements ports.Sessions.
+func (s sessions) SeenFrom(ctx context.Context, accountID domain.ID, userAgent, ip string) (bool, error) {
+	if err := s.reading(ctx); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.data.sessionsOf[accountID], func(id domain.ID) bool {
+		kept := s.data.sessions[id]
+		return kept.UserAgent == userAgent && kept.IP == ip
+	}), nil
+}
+
 // Advance implements ports.Sessions.
 func (s sessions) Advance(ctx context.Context, session domain.Session, from domain.RefreshPosition) error {
 	if err := s.writing(ctx); err != nil {

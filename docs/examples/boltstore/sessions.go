@@ -43,6 +43,16 @@ func (s sessions) ListActive(ctx context.Context, accountID domain.ID, now time.
 	return s.schema.sessions.page(ctx, s.tx, sessionsOpen, under(string(accountID), nil), active, skip, page)
 }
 
+// SeenFrom implements ports.Sessions.
+func (s sessions) SeenFrom(ctx context.Context, accountID domain.ID, userAgent, ip string) (bool, error) {
+	if err := s.reading(ctx); err != nil {
+		return false, err
+	}
+	same := func(session domain.Session) bool { return session.UserAgent == userAgent && session.IP == ip }
+	page, err := s.schema.sessions.page(ctx, s.tx, sessionsByAccount, under(string(accountID), nil), same, 0, domain.PageRequest{Limit: 1})
+	return len(page.Items) == 1, err
+}
+
 // Advance implements ports.Sessions.
 func (s sessions) Advance(ctx context.Context, session domain.Session, from domain.RefreshPosition) error {
 	if err := s.writing(ctx); err != nil {
